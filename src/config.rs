@@ -1,0 +1,99 @@
+//! RFC 6455 section 10.4: every limit, in one place, with its default and the reason for it.
+//!
+//! Each limit is inclusive: the number itself is allowed, one more is not. Nothing is reserved by
+//! a length that the peer declared; a limit decides when to refuse, not what to allocate.
+
+use core::time::Duration;
+
+/// How messages are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// Each message in one event, however it was fragmented.
+    #[default]
+    Whole,
+    /// Each message in chunks, as they arrive: constant memory, whatever its length.
+    Streamed,
+}
+
+/// The limits and choices of a connection. One value serves any number of connections.
+///
+/// ```
+/// use sockless::Config;
+/// let mut config = Config::default();
+/// config.max_message = 64 << 20;
+/// config.max_frame = config.max_message;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Whole messages, or chunks as they arrive. Default: whole.
+    pub delivery: Delivery,
+    /// The longest whole message, in bytes: 1 MiB, since all of it is held. Beyond: close 1009.
+    pub max_message: u64,
+    /// The longest data frame, in bytes: 1 MiB. Beyond: close 1009, at its header.
+    pub max_frame: u64,
+    /// The longest message in streamed delivery, in bytes: no limit, since nothing is held.
+    /// Beyond: close 1009.
+    pub max_streamed: u64,
+    /// How many fragments a message may have beside one for each 16 bytes: 4,096. Splitting finer
+    /// costs the receiver more than the sender. Beyond: close 1008.
+    pub max_fragments: u32,
+    /// How many empty fragments may stand in a row: 1,024. They carry nothing. Beyond: close 1008.
+    pub max_empty_fragments: u16,
+    /// How full the output may be, in bytes, before a Pong is held back and only the newest Ping
+    /// is remembered: 64 KiB, a socket buffer's worth.
+    pub high_water: usize,
+    /// The longest head of a handshake, in bytes: 16 KiB, twice what common servers take.
+    /// Beyond: 431.
+    pub max_head: usize,
+    /// The longest line of a head, in bytes: 8 KiB, since RFC 9112 section 3 asks for request
+    /// lines of 8,000. Beyond: 414 for the request line, 431 for a field.
+    pub max_line: usize,
+    /// How many fields a head may have: 100; browsers send about 20. Beyond: 431.
+    pub max_fields: u16,
+    /// How long the opening handshake may take: 10 s.
+    pub open_timeout: Duration,
+    /// How long to wait for the peer's Close, and then for the end of the transport: 10 s.
+    pub close_timeout: Duration,
+    /// How long the peer may be silent before it is sent a Ping: 30 s, below the minute after
+    /// which common proxies drop a connection. `None`: never.
+    pub ping_interval: Option<Duration>,
+    /// How long the peer may take to answer a Ping: 20 s. `None`: for ever.
+    pub pong_timeout: Option<Duration>,
+    /// How long the connection may carry no message before it is closed. `None`, the default: for
+    /// ever.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            delivery: Delivery::Whole,
+            max_message: 1 << 20,
+            max_frame: 1 << 20,
+            max_streamed: u64::MAX,
+            max_fragments: 4096,
+            max_empty_fragments: 1024,
+            high_water: 64 << 10,
+            max_head: 16 << 10,
+            max_line: 8 << 10,
+            max_fields: 100,
+            open_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(10),
+            ping_interval: Some(Duration::from_secs(30)),
+            pong_timeout: Some(Duration::from_secs(20)),
+            idle_timeout: None,
+        }
+    }
+}
+
+impl Config {
+    /// The limit on a message, by how it is delivered.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn message_limit(&self) -> u64 {
+        match self.delivery {
+            Delivery::Whole => self.max_message,
+            Delivery::Streamed => self.max_streamed,
+        }
+    }
+}

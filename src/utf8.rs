@@ -1,0 +1,214 @@
+//! RFC 6455 section 8.1: text is UTF-8, checked as it arrives.
+//!
+//! "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not,
+//! in fact, a valid UTF-8 stream, that endpoint MUST Fail the WebSocket Connection." A stream may
+//! be cut anywhere, inside a character too; [`Utf8`] carries the unfinished character over the cut
+//! and refuses at the first byte that no continuation can save. It holds no text itself.
+//!
+//! Invariant: `pending[..len]` is a proper prefix of some character's encoding, so `len <= 3`.
+
+/// A UTF-8 check over a stream of pieces.
+///
+/// ```
+/// use sockless::utf8::Utf8;
+/// let mut check = Utf8::new();
+/// assert_eq!(check.push(b"\xf0\x9f"), Ok(()));        // half of an emoji
+/// assert!(!check.is_boundary());
+/// assert_eq!(check.push(b"\x98\x80!"), Ok(()));
+/// assert!(check.is_boundary());
+/// // U+110000 would start like this: refused at the second byte, not at the end.
+/// assert_eq!(check.push(b"abc\xf4\x90").unwrap_err().index, 4);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Utf8 {
+    pending: [u8; 3],
+    len: u8,
+}
+
+/// The stream cannot be UTF-8, whatever follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidUtf8 {
+    /// Where the first impossible byte stands in the piece that was pushed.
+    pub index: usize,
+}
+
+impl core::fmt::Display for InvalidUtf8 {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "not UTF-8 from byte {} on", self.index)
+    }
+}
+
+impl core::error::Error for InvalidUtf8 {}
+
+impl Utf8 {
+    /// A check at the start of a text.
+    pub const fn new() -> Self {
+        Self { pending: [0; 3], len: 0 }
+    }
+
+    /// Whether the text may end here: no character is unfinished.
+    pub const fn is_boundary(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Checks the next piece.
+    ///
+    /// # Errors
+    /// [`InvalidUtf8`] at the first byte that cannot belong to UTF-8 (RFC 6455 section 8.1). The
+    /// check is spent then.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        self.split(piece).map(|_| ())
+    }
+
+    /// Checks the next piece and gives it as text: the character that it completes, if one was
+    /// unfinished, and the characters that lie in it whole. What is left is pending.
+    pub(crate) fn split<'p>(
+        &mut self,
+        piece: &'p [u8],
+    ) -> Result<(Option<char>, &'p str), InvalidUtf8> {
+        let (completed, used) = self.complete(piece)?;
+        let rest = piece.get(used..).unwrap_or_default();
+        match core::str::from_utf8(rest) {
+            Ok(text) => Ok((completed, text)),
+            Err(error) => {
+                let (text, tail) = rest.split_at(error.valid_up_to());
+                if error.error_len().is_some() {
+                    return Err(InvalidUtf8 { index: used + text.len() + possible(tail) });
+                }
+                self.hold(tail);
+                Ok((completed, core::str::from_utf8(text).unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Takes from `piece` what the pending character lacks: the character, if that completes it,
+    /// and how many bytes were taken.
+    fn complete(&mut self, piece: &[u8]) -> Result<(Option<char>, usize), InvalidUtf8> {
+        for (index, byte) in piece.iter().enumerate() {
+            let len = usize::from(self.len);
+            if len == 0 {
+                return Ok((None, index));
+            }
+            let [a, b, c] = self.pending;
+            let mut bytes = [a, b, c, 0];
+            let Some((last, _)) = bytes.get_mut(len..).and_then(<[u8]>::split_first_mut) else {
+                break;
+            };
+            *last = *byte;
+            let so_far = bytes.get(..=len).unwrap_or_default();
+            match core::str::from_utf8(so_far) {
+                Ok(text) => {
+                    self.len = 0;
+                    return Ok((text.chars().next(), index + 1));
+                }
+                // What was pending could be continued, so it is this byte that cannot.
+                Err(error) if error.error_len().is_some() => return Err(InvalidUtf8 { index }),
+                Err(_) => self.hold(so_far),
+            }
+        }
+        Ok((None, piece.len()))
+    }
+
+    fn hold(&mut self, tail: &[u8]) {
+        debug_assert!(tail.len() <= self.pending.len());
+        for (slot, byte) in self.pending.iter_mut().zip(tail) {
+            *slot = *byte;
+        }
+        self.len = u8::try_from(tail.len().min(self.pending.len())).unwrap_or_default();
+    }
+}
+
+/// How many bytes of `tail`, which starts with an error, could still have been UTF-8: none when its
+/// first byte can start no character, else what `core` counts as the invalid sequence.
+fn possible(tail: &[u8]) -> usize {
+    match tail.first() {
+        Some(0xc2..=0xf4) => {
+            core::str::from_utf8(tail).err().and_then(|error| error.error_len()).unwrap_or_default()
+        }
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition: a prefix is possible while some continuation makes it valid.
+    fn first_impossible(bytes: &[u8]) -> Option<usize> {
+        (0..bytes.len()).find(|&end| match core::str::from_utf8(&bytes[..=end]) {
+            Ok(_) => false,
+            Err(error) => error.error_len().is_some(),
+        })
+    }
+
+    fn at_every_cut(bytes: &[u8]) {
+        let wanted = first_impossible(bytes);
+        for cut in 0..=bytes.len() {
+            let mut check = Utf8::new();
+            let (head, tail) = bytes.split_at(cut);
+            let found = match check.push(head) {
+                Err(error) => Some(error.index),
+                Ok(()) => check.push(tail).err().map(|error| cut + error.index),
+            };
+            assert_eq!(found, wanted, "{bytes:x?} cut at {cut}");
+            if wanted.is_none() {
+                assert_eq!(check.is_boundary(), core::str::from_utf8(bytes).is_ok(), "{bytes:x?}");
+            }
+        }
+    }
+
+    // req: W8.1-01, W8.1-02, W5.6-01
+    #[test]
+    fn every_string_of_two_bytes_at_every_cut() {
+        for a in 0..=255 {
+            for b in 0..=255 {
+                at_every_cut(&[a, b]);
+            }
+        }
+    }
+
+    // req: W8.1-01, W8.1-02
+    #[test]
+    fn every_byte_after_every_kind_of_prefix() {
+        let prefixes: [&[u8]; 12] = [
+            b"\xe0",
+            b"\xe0\xa0",
+            b"\xe2\x82",
+            b"\xed",
+            b"\xed\x9f",
+            b"\xf0",
+            b"\xf0\x90",
+            b"\xf0\x9f\x98",
+            b"\xf4",
+            b"\xf4\x8f\xbf",
+            b"ok\xc3",
+            b"\xef\xbf\xbf\xf1\x80",
+        ];
+        for prefix in prefixes {
+            for byte in 0..=255 {
+                for last in [0x00, 0x80, 0xbf, 0xc0, 0xff] {
+                    at_every_cut(&[prefix, &[byte, last]].concat());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn split_gives_the_whole_text_back() {
+        let text = "aé€😀 κόσμε";
+        for first in 0..=text.len() {
+            for second in first..=text.len() {
+                let mut check = Utf8::new();
+                let mut joined = String::new();
+                let bytes = text.as_bytes();
+                for piece in [&bytes[..first], &bytes[first..second], &bytes[second..]] {
+                    let (completed, whole) = check.split(piece).unwrap();
+                    joined.extend(completed);
+                    joined.push_str(whole);
+                }
+                assert_eq!(joined, text);
+                assert!(check.is_boundary());
+            }
+        }
+    }
+}
