@@ -30,10 +30,11 @@ pub struct Config {
     pub delivery: Delivery,
     /// The longest whole message, in bytes: 1 MiB, since all of it is held. Beyond: close 1009.
     pub max_message: u64,
-    /// The longest data frame, in bytes: 1 MiB. Beyond: close 1009, at its header.
+    /// The longest data frame, in bytes, in whole delivery: 1 MiB. Beyond: close 1009, at its
+    /// header.
     pub max_frame: u64,
-    /// The longest message in streamed delivery, in bytes: no limit, since nothing is held.
-    /// Beyond: close 1009.
+    /// The longest message, and frame, in streamed delivery, in bytes: no limit, since nothing is
+    /// held. Beyond: close 1009.
     pub max_streamed: u64,
     /// How many fragments a message may have beside one for each 16 bytes: 4,096. Splitting finer
     /// costs the receiver more than the sender. Beyond: close 1008.
@@ -87,9 +88,17 @@ impl Default for Config {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl Config {
-    /// The limit on a message, by how it is delivered.
-    #[cfg(feature = "alloc")]
+    /// The longest data frame, by how messages are delivered.
+    pub(crate) const fn frame_limit(&self) -> u64 {
+        match self.delivery {
+            Delivery::Whole => self.max_frame,
+            Delivery::Streamed => self.max_streamed,
+        }
+    }
+
+    /// The longest message, by how it is delivered.
     pub(crate) const fn message_limit(&self) -> u64 {
         match self.delivery {
             Delivery::Whole => self.max_message,

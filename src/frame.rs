@@ -280,7 +280,7 @@ fn parse_len(code: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolErro
 }
 
 /// An encoded header: at most [`MAX_HEADER`] bytes, on the stack.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct HeaderBytes {
     /// `bytes[..len]` is the header.
     bytes: [u8; MAX_HEADER],

@@ -26,6 +26,10 @@ pub struct Mask {
 }
 
 impl Mask {
+    /// The mask of a frame that has none: it changes nothing.
+    #[cfg(feature = "alloc")]
+    pub(crate) const NONE: Self = Self::new([0; 4]);
+
     /// A mask at the start of its payload.
     pub const fn new(key: [u8; 4]) -> Self {
         Self { turned: key }

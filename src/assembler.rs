@@ -1,0 +1,134 @@
+//! RFC 6455 section 5.4: a message that does not lie whole in one input.
+//!
+//! Collects the pieces of a message into one contiguous buffer, unmasked on the way, text checked
+//! as it comes; keeps count of bytes and fragments against the budget. In streamed delivery there
+//! is no buffer, only the counts and the check. Frame order is not judged here: `frame` did.
+//!
+//! Invariant: `capacity <= 2 * received`, whatever length a frame declared.
+
+use crate::config::Config;
+use crate::error::ProtocolError;
+use crate::frame::Kind;
+use crate::mask::Mask;
+use crate::payload::{Payload, Text};
+use crate::utf8::Utf8;
+use alloc::{string::String, vec::Vec};
+
+/// Bytes unmasked, checked and copied at a time: they stay in the nearest cache from one step to
+/// the next.
+const BLOCK: usize = 4096;
+
+/// An unfinished message.
+pub(crate) struct Assembler {
+    pub(crate) kind: Kind,
+    /// Whether a chunk of it has been delivered, in streamed delivery.
+    pub(crate) started: bool,
+    /// The text so far, and whether it may end here. Only for `Kind::Text`.
+    pub(crate) utf8: Utf8,
+    text: String,
+    /// The bytes so far. Only for `Kind::Binary`.
+    bytes: Vec<u8>,
+    /// The lengths that the frames so far declared, all below 2^63 and within the message limit.
+    len: u64,
+    fragments: u32,
+    empty_in_a_row: u16,
+}
+
+/// A finished message.
+pub(crate) enum Message {
+    Text(Text<'static>),
+    Binary(Payload<'static>),
+}
+
+impl Assembler {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            started: false,
+            utf8: Utf8::new(),
+            text: String::new(),
+            bytes: Vec::new(),
+            len: 0,
+            fragments: 0,
+            empty_in_a_row: 0,
+        }
+    }
+
+    /// How many bytes the frames so far have declared.
+    pub(crate) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Counts a frame of the message when its header is complete.
+    pub(crate) fn frame(
+        &mut self,
+        len: u64,
+        fin: bool,
+        config: &Config,
+    ) -> Result<(), ProtocolError> {
+        self.len = self.len.saturating_add(len);
+        self.fragments = self.fragments.saturating_add(1);
+        let budget = u64::from(config.max_fragments).saturating_add(self.len / 16);
+        if self.fragments > 1 && u64::from(self.fragments) > budget {
+            return Err(ProtocolError::TooManyFragments);
+        }
+        if len > 0 || fin {
+            self.empty_in_a_row = 0;
+            return Ok(());
+        }
+        self.empty_in_a_row = self.empty_in_a_row.saturating_add(1);
+        if self.empty_in_a_row > config.max_empty_fragments {
+            return Err(ProtocolError::TooManyEmptyFragments);
+        }
+        Ok(())
+    }
+
+    /// Adds the next piece of a frame. `left` bytes of that frame are still to come; `fin` says
+    /// that it is the last, so that nothing needs room after them.
+    pub(crate) fn append(
+        &mut self,
+        piece: &mut [u8],
+        mask: &mut Mask,
+        left: u64,
+        fin: bool,
+    ) -> Result<(), ProtocolError> {
+        let held = self.text.len() + self.bytes.len();
+        let received = held + piece.len();
+        let expected = if fin { usize::try_from(left).unwrap_or(usize::MAX) } else { usize::MAX };
+        let more = piece.len() + expected.min(received);
+        match self.kind {
+            Kind::Text => {
+                // An unfinished character of an earlier piece comes on top.
+                if self.text.capacity() < received + 3 {
+                    self.text.reserve_exact(more + 3);
+                }
+                for block in piece.chunks_mut(BLOCK) {
+                    mask.apply(block);
+                    let (completed, whole) =
+                        self.utf8.split(block).map_err(|_| ProtocolError::InvalidUtf8)?;
+                    self.text.extend(completed);
+                    self.text.push_str(whole);
+                }
+            }
+            Kind::Binary => {
+                if self.bytes.capacity() < received {
+                    self.bytes.reserve_exact(more);
+                }
+                for block in piece.chunks_mut(BLOCK) {
+                    mask.apply(block);
+                    self.bytes.extend_from_slice(block);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The message, now that its last frame is in.
+    pub(crate) fn finish(self) -> Result<Message, ProtocolError> {
+        match self.kind {
+            Kind::Text if !self.utf8.is_boundary() => Err(ProtocolError::InvalidUtf8),
+            Kind::Text => Ok(Message::Text(self.text.into())),
+            Kind::Binary => Ok(Message::Binary(self.bytes.into())),
+        }
+    }
+}

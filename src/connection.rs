@@ -1,0 +1,213 @@
+//! RFC 6455 sections 5 to 7: an open connection, the two halves held together.
+//!
+//! Glue: what arrives goes to the receiving half, what that obliges goes to the sending half. It
+//! decides nothing that a half does not know. How the connection came to be open is the
+//! handshake's business.
+
+use crate::close::{CloseCode, Closed};
+use crate::closing::Want;
+use crate::config::Config;
+use crate::error::{ProtocolError, SendError};
+use crate::event::Event;
+use crate::frame::{HeaderBytes, Kind};
+use crate::keys::Keys;
+use crate::prepared::Prepared;
+use crate::receiver::Receiver;
+use crate::sender::Sender;
+use alloc::sync::Arc;
+use bytes::{Bytes, BytesMut};
+
+/// An open WebSocket connection, without its transport.
+///
+/// It holds at most 128 bytes, and no heap while nothing is incomplete. The caller owns the input,
+/// which is unmasked in place, and the output, which is only appended to; one of each can serve
+/// every connection of a thread.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use sockless::{Config, Connection, Event, Want};
+///
+/// let mut connection = Connection::server(std::sync::Arc::new(Config::default()));
+/// let mut out = BytesMut::new();
+///
+/// // "Hello", a Ping and a Close from a client whose masking keys are zero.
+/// let mut read = *b"\x81\x85\0\0\0\0Hello\x89\x81\0\0\0\0p\x88\x82\0\0\0\0\x03\xe8";
+/// let mut input = &mut read[..];
+/// while let Some(event) = connection.receive(&mut input, &mut out) {
+///     if let Event::Text(text) = event {
+///         connection.send_text(&text, &mut out)?; // `text` borrows `read`
+///     }
+/// }
+/// assert_eq!(&out[..], b"\x81\x05Hello\x8a\x01p\x88\x02\x03\xe8");
+/// assert_eq!(connection.want(), Want::CloseNow);
+/// # Ok::<(), sockless::SendError>(())
+/// ```
+pub struct Connection {
+    receiver: Receiver,
+    sender: Sender,
+}
+
+impl Connection {
+    /// The server's side of a connection whose handshake was done elsewhere.
+    pub fn server(config: Arc<Config>) -> Self {
+        Self { receiver: Receiver::server(config.clone()), sender: Sender::server(config) }
+    }
+
+    /// The client's side of a connection whose handshake was done elsewhere.
+    pub fn client(config: Arc<Config>, keys: Keys) -> Self {
+        Self { receiver: Receiver::client(config.clone()), sender: Sender::client(config, keys) }
+    }
+
+    /// The next event in `input`, which is left with what follows it; `None` when all of `input`
+    /// is consumed. Pings, the peer's Close and its mistakes are answered in `out`.
+    ///
+    /// Call it until `None`, also when `input` is already empty. After [`Event::Close`] and
+    /// [`Event::Failed`] all further input is discarded.
+    pub fn receive<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        out: &mut BytesMut,
+    ) -> Option<Event<'b>> {
+        self.sender.flush(out);
+        let event = self.receiver.receive(input)?;
+        if let Some(reply) = event.reply() {
+            self.sender.reply(&reply, out);
+        }
+        Some(event)
+    }
+
+    /// Sends a text message in one frame.
+    ///
+    /// # Errors
+    /// See [`Sender::send_text`].
+    pub fn send_text(&mut self, text: &str, out: &mut BytesMut) -> Result<(), SendError> {
+        self.sender.send_text(text, out)
+    }
+
+    /// Sends a binary message in one frame.
+    ///
+    /// # Errors
+    /// See [`Sender::send_binary`].
+    pub fn send_binary(&mut self, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        self.sender.send_binary(data, out)
+    }
+
+    /// Sends the next fragment of a message.
+    ///
+    /// # Errors
+    /// See [`Sender::send_fragment`].
+    pub fn send_fragment(
+        &mut self,
+        kind: Kind,
+        piece: &[u8],
+        last: bool,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        self.sender.send_fragment(kind, piece, last, out)
+    }
+
+    /// The header of a message whose payload the caller writes after it.
+    ///
+    /// # Errors
+    /// See [`Sender::header`].
+    pub fn header(&mut self, kind: Kind, len: u64) -> Result<HeaderBytes, SendError> {
+        self.sender.header(kind, len)
+    }
+
+    /// Makes `payload` ready to be written after the header that this returns.
+    ///
+    /// # Errors
+    /// See [`Sender::mask_in_place`].
+    pub fn mask_in_place(
+        &mut self,
+        kind: Kind,
+        payload: &mut [u8],
+    ) -> Result<HeaderBytes, SendError> {
+        self.sender.mask_in_place(kind, payload)
+    }
+
+    /// A prepared message as bytes to write after what is in the output.
+    ///
+    /// # Errors
+    /// See [`Sender::prepared`].
+    pub fn prepared(&mut self, message: &Prepared) -> Result<Bytes, SendError> {
+        self.sender.prepared(message)
+    }
+
+    /// Sends a Ping.
+    ///
+    /// # Errors
+    /// See [`Sender::ping`].
+    pub fn ping(&mut self, payload: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        self.sender.ping(payload, out)
+    }
+
+    /// Sends a Pong that nobody asked for.
+    ///
+    /// # Errors
+    /// See [`Sender::pong`].
+    pub fn pong(&mut self, payload: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        self.sender.pong(payload, out)
+    }
+
+    /// Starts the closing handshake.
+    ///
+    /// # Errors
+    /// See [`Sender::close`].
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        self.sender.close(code, reason, out)
+    }
+
+    /// Writes a Pong that was held back while `out` was above [`Config::high_water`], if it is
+    /// below now.
+    pub fn flush(&mut self, out: &mut BytesMut) {
+        self.sender.flush(out);
+    }
+
+    /// Whether a Pong is held back: call [`flush`](Self::flush) once the output is drained.
+    pub const fn pending(&self) -> bool {
+        self.sender.pending()
+    }
+
+    /// What to do with the transport, once `out` is written.
+    pub const fn want(&self) -> Want {
+        self.sender.want()
+    }
+
+    /// The rule that the peer broke, once [`Event::Failed`] has said so.
+    pub const fn error(&self) -> Option<ProtocolError> {
+        self.receiver.error()
+    }
+
+    /// The transport has ended: how the connection did (RFC 6455 section 7.1.4). An unfinished
+    /// message is dropped.
+    pub fn eof(&mut self) -> Closed {
+        self.receiver.eof();
+        let (code, reason) = self.receiver.close();
+        Closed { code, reason, clean: self.sender.eof() }
+    }
+
+    /// Gives the connection up without a Close, as after a timeout: nothing more is sent or
+    /// received, and [`want`](Self::want) is to close.
+    pub fn abort(&mut self) -> Closed {
+        self.eof()
+    }
+
+    /// The two halves, to be used apart, on two tasks say, without a lock between them.
+    ///
+    /// What the receiving half owes the peer then travels as a [`Reply`](crate::Reply).
+    pub fn split(self) -> (Receiver, Sender) {
+        (self.receiver, self.sender)
+    }
+
+    /// A connection of two halves that were [`split`](Self::split).
+    pub fn join(receiver: Receiver, sender: Sender) -> Self {
+        debug_assert_eq!(receiver.role(), sender.role(), "halves of one connection");
+        Self { receiver, sender }
+    }
+}

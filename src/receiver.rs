@@ -1,0 +1,420 @@
+//! RFC 6455 sections 5.4, 5.5 and 6.2: bytes in, events out.
+//!
+//! The receiving half of a connection. It takes frames apart, joins messages, checks text, and
+//! hands out what arrived; it owns a heap buffer only while something is incomplete. It sends
+//! nothing: what it owes the peer is told by `Event::reply`.
+//!
+//! Invariant: the events depend on the bytes alone, never on how they were cut into inputs.
+
+use crate::assembler::{Assembler, Message};
+use crate::close::{self, CloseCode, CloseReason};
+use crate::config::{Config, Delivery};
+use crate::control::Control;
+use crate::error::ProtocolError;
+use crate::event::{Chunk, Close, Event};
+use crate::frame::{Expect, Header, Kind, MAX_HEADER, Opcode};
+use crate::mask::Mask;
+use crate::role::Role;
+use alloc::{boxed::Box, sync::Arc};
+use core::mem;
+
+/// The receiving half of a connection.
+///
+/// ```text
+///              header complete, payload not
+///   ┌────────┐ ───────────────────────────▶ ┌────────────────┐
+///   │ Header │                              │ Data / Control │
+///   └────────┘ ◀─────────────────────────── └────────────────┘
+///       │              payload complete              │
+///       └──── Close, a broken rule, or the end ──────┴──▶ ended
+/// ```
+///
+/// ```
+/// use sockless::{Config, Event, Receiver};
+///
+/// let mut receiver = Receiver::client(std::sync::Arc::new(Config::default()));
+/// let mut bytes = *b"\x81\x05Hello\x82\x01\x07";
+/// let mut input = &mut bytes[..];
+/// assert_eq!(receiver.receive(&mut input), Some(Event::Text("Hello".into())));
+/// assert_eq!(receiver.receive(&mut input), Some(Event::Binary(vec![7].into())));
+/// assert_eq!(receiver.receive(&mut input), None);
+/// assert!(input.is_empty());
+/// ```
+pub struct Receiver {
+    config: Arc<Config>,
+    stage: Stage,
+    /// The open message, unless it lies whole in the current input.
+    message: Option<Box<Assembler>>,
+    /// The control frame that is arriving; after the peer's Close, that Close's body.
+    control: Option<Box<Control>>,
+    role: Role,
+    ended: Ended,
+}
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// A header, of which `bytes[..len]` has come.
+    Header { bytes: [u8; MAX_HEADER], len: u8 },
+    /// The payload of a data frame, of which `left` bytes are missing.
+    Data { left: u64, mask: Mask, fin: bool },
+    /// The payload of a control frame, of which `left` bytes are missing.
+    Control { left: u8, mask: Mask, opcode: Opcode },
+}
+
+const START: Stage = Stage::Header { bytes: [0; MAX_HEADER], len: 0 };
+
+/// Whether more events can come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    No,
+    /// A failure stands behind a chunk that has just been handed out.
+    Failing(ProtocolError),
+    Failed(ProtocolError),
+    /// The peer's Close has come.
+    Closed,
+    /// The transport ended without one.
+    Lost,
+}
+
+impl Receiver {
+    /// The receiving half of a server: frames must be masked.
+    pub const fn server(config: Arc<Config>) -> Self {
+        Self::new(config, Role::Server)
+    }
+
+    /// The receiving half of a client: frames must not be masked.
+    pub const fn client(config: Arc<Config>) -> Self {
+        Self::new(config, Role::Client)
+    }
+
+    const fn new(config: Arc<Config>, role: Role) -> Self {
+        Self { config, stage: START, message: None, control: None, role, ended: Ended::No }
+    }
+
+    /// The next event in `input`, which is left with what follows it; `None` when all of `input`
+    /// is consumed.
+    ///
+    /// Call it until `None`, also when `input` is already empty. After [`Event::Close`] and
+    /// [`Event::Failed`] all further input is discarded.
+    pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
+        let result = match self.ended {
+            Ended::No => self.advance(input),
+            Ended::Failing(error) => Err(error),
+            Ended::Failed(_) | Ended::Closed | Ended::Lost => {
+                mem::take(input);
+                return None;
+            }
+        };
+        result.unwrap_or_else(|error| {
+            self.end(Ended::Failed(error));
+            Some(Event::Failed(error))
+        })
+    }
+
+    /// The rule that the peer broke, once [`Event::Failed`] has said so.
+    pub const fn error(&self) -> Option<ProtocolError> {
+        match self.ended {
+            Ended::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The transport has ended: an unfinished message is dropped, and no event follows.
+    pub(crate) fn eof(&mut self) {
+        match self.ended {
+            Ended::No | Ended::Failing(_) => self.end(Ended::Lost),
+            Ended::Failed(_) | Ended::Closed | Ended::Lost => {}
+        }
+    }
+
+    /// The code and reason of the peer's Close (sections 7.1.5 and 7.1.6).
+    pub(crate) fn close(&self) -> (CloseCode, CloseReason) {
+        if self.ended != Ended::Closed {
+            return (CloseCode::ABNORMAL, CloseReason::EMPTY);
+        }
+        let body = self.control.as_deref().map_or(&[][..], |body| body);
+        // It was parsed when it came; an empty one is not kept.
+        let (code, reason) = close::parse(body).unwrap_or_default();
+        (code.unwrap_or(CloseCode::NO_STATUS), CloseReason::truncated(reason))
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Ends the events. Nothing incomplete is kept, nor ever delivered.
+    fn end(&mut self, ended: Ended) {
+        self.ended = ended;
+        self.message = None;
+        self.control = None;
+    }
+
+    /// One step after the other until there is an event or no input.
+    fn advance<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        loop {
+            let event = match self.stage {
+                Stage::Header { .. } => match self.header(input)? {
+                    None => return Ok(None),
+                    Some(header) if header.opcode.is_control() => {
+                        self.begin_control(header, input)?
+                    }
+                    Some(header) => self.begin_data(header, input)?,
+                },
+                Stage::Data { left: 1.., .. } | Stage::Control { left: 1.., .. }
+                    if input.is_empty() =>
+                {
+                    return Ok(None);
+                }
+                Stage::Data { left, mask, fin } => match self.config.delivery {
+                    Delivery::Whole => self.assemble(left, mask, fin, input)?,
+                    Delivery::Streamed => self.stream(left, mask, fin, input)?,
+                },
+                Stage::Control { left, mask, opcode } => self.gather(left, mask, opcode, input)?,
+            };
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next header, in the input alone or together with what came of it before.
+    fn header(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, ProtocolError> {
+        let expect = self.expect();
+        let Stage::Header { bytes, len } = &mut self.stage else { return Ok(None) };
+        let held = usize::from(*len);
+        let parsed = if held == 0 {
+            Header::parse(input, &expect)?
+        } else {
+            for (slot, byte) in bytes.iter_mut().skip(held).zip(input.iter()) {
+                *slot = *byte;
+            }
+            let end = bytes.len().min(held + input.len());
+            Header::parse(bytes.get(..end).unwrap_or_default(), &expect)?
+        };
+        if let Some((header, size)) = parsed {
+            take(input, size - held);
+            return Ok(Some(header));
+        }
+        // An incomplete header is shorter than `MAX_HEADER`, so all of the input fits.
+        let rest = take(input, input.len());
+        for (slot, byte) in bytes.iter_mut().skip(held).zip(rest) {
+            *slot = *byte;
+            *len += 1;
+        }
+        Ok(None)
+    }
+
+    fn expect(&self) -> Expect {
+        let received = self.message.as_ref().map_or(0, |message| message.len());
+        Expect {
+            masked: self.role.expects_mask(),
+            rsv1: false,
+            message_open: self.message.is_some(),
+            max_frame: self.config.frame_limit(),
+            max_message: self.config.message_limit().saturating_sub(received),
+        }
+    }
+
+    /// A data frame begins. One that is a whole message and lies whole in the input is handed out
+    /// as it lies there; any other waits for its turn in `assemble` or `stream`.
+    fn begin_data<'b>(
+        &mut self,
+        header: Header,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let Header { fin, opcode, len, .. } = header;
+        let mut mask = header.mask.map_or(Mask::NONE, Mask::new);
+        let kind = if opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
+
+        if let (true, None, Some(size)) = (fin, &self.message, within(input, len)) {
+            match self.config.delivery {
+                Delivery::Whole => {
+                    self.stage = START;
+                    let payload = take(input, size);
+                    mask.apply(payload);
+                    return whole(kind, payload).map(Some);
+                }
+                Delivery::Streamed => {
+                    let payload = input.get_mut(..size).unwrap_or_default();
+                    mask.apply(payload);
+                    if kind == Kind::Binary || core::str::from_utf8(payload).is_ok() {
+                        self.stage = START;
+                        let data = take(input, size).into();
+                        let chunk = Chunk { kind, first: true, last: true, data };
+                        return Ok(Some(Event::Chunk(chunk)));
+                    }
+                    // What is possible of it comes out before the failure. It is unmasked by now.
+                    mask = Mask::NONE;
+                }
+            }
+        }
+
+        let message = self.message.get_or_insert_with(|| Box::new(Assembler::new(kind)));
+        message.frame(len, fin, &self.config)?;
+        self.stage = Stage::Data { left: len, mask, fin };
+        Ok(None)
+    }
+
+    /// Adds what there is of a data frame to its message; the message, when that completes it.
+    fn assemble<'b>(
+        &mut self,
+        left: u64,
+        mut mask: Mask,
+        fin: bool,
+        input: &mut &mut [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let Some(message) = &mut self.message else { return Ok(None) };
+        let piece = take(input, at_most(input, left));
+        let left = left - piece.len() as u64;
+        message.append(piece, &mut mask, left, fin)?;
+        if left > 0 {
+            self.stage = Stage::Data { left, mask, fin };
+            return Ok(None);
+        }
+        self.stage = START;
+        let Some(message) = self.message.take_if(|_| fin) else { return Ok(None) };
+        Ok(Some(match message.finish()? {
+            Message::Text(text) => Event::Text(text),
+            Message::Binary(data) => Event::Binary(data),
+        }))
+    }
+
+    /// Hands out what there is of a data frame.
+    fn stream<'b>(
+        &mut self,
+        left: u64,
+        mut mask: Mask,
+        fin: bool,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let Some(message) = &mut self.message else { return Ok(None) };
+        let mut size = at_most(input, left);
+        let piece = input.get_mut(..size).unwrap_or_default();
+        mask.apply(piece);
+        let left = left - piece.len() as u64;
+        let mut last = left == 0 && fin;
+
+        // However the bytes are cut, those before the first impossible one come out, then the
+        // failure.
+        let mut failure = None;
+        if message.kind == Kind::Text {
+            if let Err(error) = message.utf8.push(piece) {
+                size = error.index;
+                failure = Some(ProtocolError::InvalidUtf8);
+            } else if last && !message.utf8.is_boundary() {
+                failure = Some(ProtocolError::InvalidUtf8);
+            }
+        }
+        if let Some(error) = failure {
+            if size == 0 {
+                return Err(error);
+            }
+            self.ended = Ended::Failing(error);
+            last = false;
+        }
+
+        self.stage = if left == 0 { START } else { Stage::Data { left, mask, fin } };
+        let data = take(input, size);
+        if data.is_empty() && !last {
+            return Ok(None); // an empty fragment
+        }
+        let (kind, first) = (message.kind, !mem::replace(&mut message.started, true));
+        if last {
+            self.message = None;
+        }
+        Ok(Some(Event::Chunk(Chunk { kind, first, last, data: data.into() })))
+    }
+
+    /// A control frame begins: handed out at once when it lies whole in the input.
+    fn begin_control<'b>(
+        &mut self,
+        header: Header,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let mut mask = header.mask.map_or(Mask::NONE, Mask::new);
+        if let Some(size) = within(input, header.len) {
+            self.stage = START;
+            let payload = take(input, size);
+            mask.apply(payload);
+            return Ok(Some(match header.opcode {
+                Opcode::Close => self.closed(payload)?,
+                Opcode::Ping => Event::Ping(payload.into()),
+                _ => Event::Pong(payload.into()),
+            }));
+        }
+        // The header of a control frame over 125 bytes was refused.
+        let left = u8::try_from(header.len).unwrap_or(u8::MAX);
+        self.control = Some(Box::new(Control::EMPTY));
+        self.stage = Stage::Control { left, mask, opcode: header.opcode };
+        Ok(None)
+    }
+
+    /// Adds what there is of a control frame; its event, when that completes it.
+    fn gather<'b>(
+        &mut self,
+        left: u8,
+        mut mask: Mask,
+        opcode: Opcode,
+        input: &mut &mut [u8],
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        let piece = take(input, at_most(input, u64::from(left)));
+        mask.apply(piece);
+        if let Some(control) = &mut self.control {
+            control.extend(piece);
+        }
+        let left = left.saturating_sub(u8::try_from(piece.len()).unwrap_or(u8::MAX));
+        if left > 0 {
+            self.stage = Stage::Control { left, mask, opcode };
+            return Ok(None);
+        }
+        self.stage = START;
+        let payload = self.control.take().map_or_else(Default::default, |held| held.to_vec());
+        Ok(Some(match opcode {
+            Opcode::Close => self.closed(&payload)?.into_owned(),
+            Opcode::Ping => Event::Ping(payload.into()),
+            _ => Event::Pong(payload.into()),
+        }))
+    }
+
+    /// The peer's Close is in. Its body is kept for [`close`](Self::close).
+    fn closed<'b>(&mut self, body: &'b [u8]) -> Result<Event<'b>, ProtocolError> {
+        let (code, reason) = close::parse(body)?;
+        self.end(Ended::Closed);
+        self.control = (!body.is_empty()).then(|| Box::new(Control::new(body)));
+        let code = code.unwrap_or(CloseCode::NO_STATUS);
+        Ok(Event::Close(Close { code, reason: reason.into() }))
+    }
+}
+
+/// The event of a message that lies whole in the input.
+fn whole(kind: Kind, payload: &mut [u8]) -> Result<Event<'_>, ProtocolError> {
+    match kind {
+        Kind::Binary => Ok(Event::Binary(payload.into())),
+        Kind::Text => match core::str::from_utf8(payload) {
+            Ok(text) => Ok(Event::Text(text.into())),
+            Err(_) => Err(ProtocolError::InvalidUtf8),
+        },
+    }
+}
+
+/// `len` as a size, if the input holds that much.
+fn within(input: &[u8], len: u64) -> Option<usize> {
+    usize::try_from(len).ok().filter(|size| *size <= input.len())
+}
+
+/// How much of the input belongs to what lacks `left` bytes.
+fn at_most(input: &[u8], left: u64) -> usize {
+    usize::try_from(left).map_or(input.len(), |left| left.min(input.len()))
+}
+
+/// Takes the first `size` bytes off the input, or all of it.
+fn take<'b>(input: &mut &'b mut [u8], size: usize) -> &'b mut [u8] {
+    let all = mem::take(input);
+    let (taken, rest) = all.split_at_mut(size.min(all.len()));
+    *input = rest;
+    taken
+}

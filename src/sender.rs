@@ -1,0 +1,375 @@
+//! RFC 6455 sections 5.1, 6.1 and 5.5.1: messages in, frames out.
+//!
+//! The sending half of a connection. It appends frames to the caller's output, masks what a client
+//! sends, answers what the receiving half says is owed, and stops at the Close. It reads nothing
+//! and keeps no output: a caller with a backlog stops reading.
+//!
+//! Invariant: a call that fails has written nothing and changed nothing.
+
+use crate::close::{CloseCode, CloseReason};
+use crate::closing::{Cause, Closing, Want};
+use crate::config::Config;
+use crate::control::Control;
+use crate::error::SendError;
+use crate::frame::{Header, HeaderBytes, Kind, MAX_CONTROL_PAYLOAD, MAX_HEADER, Opcode};
+use crate::keys::Keys;
+use crate::mask::Mask;
+use crate::prepared::Prepared;
+use crate::reply::{Owed, Reply};
+use crate::role::Role;
+use crate::utf8::Utf8;
+use alloc::{boxed::Box, sync::Arc};
+use bytes::{Bytes, BytesMut};
+
+/// Bytes copied and masked at a time: they are still in the nearest cache for the second step.
+const BLOCK: usize = 4096;
+
+/// The sending half of a connection.
+///
+/// Every method appends to `out`, which the caller writes to the peer in order and then clears.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use sockless::{Config, Keys, Sender};
+///
+/// let config = std::sync::Arc::new(Config::default());
+/// let keys = Keys::new(|key| *key = [0x37, 0xfa, 0x21, 0x3d]);
+/// let mut out = BytesMut::new();
+/// Sender::client(config.clone(), keys).send_text("Hello", &mut out)?;
+/// assert_eq!(&out[..], b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+///
+/// out.clear();
+/// Sender::server(config).send_text("Hello", &mut out)?;
+/// assert_eq!(&out[..], b"\x81\x05Hello");
+/// # Ok::<(), sockless::SendError>(())
+/// ```
+pub struct Sender {
+    config: Arc<Config>,
+    /// Where masking keys come from; none for a server.
+    keys: Option<Keys>,
+    /// The one Pong that is held back.
+    held: Option<Box<Control>>,
+    /// The fragmented message that is being sent.
+    fragments: Option<Fragments>,
+    closing: Closing,
+}
+
+/// A fragmented message under way.
+#[derive(Clone, Copy)]
+struct Fragments {
+    kind: Kind,
+    utf8: Utf8,
+}
+
+impl Sender {
+    /// The sending half of a server: nothing is masked.
+    pub const fn server(config: Arc<Config>) -> Self {
+        Self::new(config, None)
+    }
+
+    /// The sending half of a client: every frame is masked with a key of its own.
+    pub const fn client(config: Arc<Config>, keys: Keys) -> Self {
+        Self::new(config, Some(keys))
+    }
+
+    const fn new(config: Arc<Config>, keys: Option<Keys>) -> Self {
+        Self { config, keys, held: None, fragments: None, closing: Closing::Open }
+    }
+
+    /// Sends a text message in one frame.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`].
+    pub fn send_text(&mut self, text: &str, out: &mut BytesMut) -> Result<(), SendError> {
+        self.message(Kind::Text, text.as_bytes(), out)
+    }
+
+    /// Sends a binary message in one frame.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`].
+    pub fn send_binary(&mut self, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        self.message(Kind::Binary, data, out)
+    }
+
+    /// Sends the next fragment of a message, its `last` one to end it (RFC 6455 section 5.4).
+    ///
+    /// The first call starts the message. A fragment of a text may end inside a character; the
+    /// text as a whole must be UTF-8. Pings, Pongs and a Close may be sent between fragments.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`] if the open message is of the
+    /// other kind; [`SendError::InvalidUtf8`] at the first fragment that no other can make good.
+    pub fn send_fragment(
+        &mut self,
+        kind: Kind,
+        piece: &[u8],
+        last: bool,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        let (mut fragments, opcode) = match self.fragments {
+            None => (Fragments { kind, utf8: Utf8::new() }, kind.opcode()),
+            Some(open) if open.kind == kind => (open, Opcode::Continuation),
+            Some(_) => return Err(SendError::FragmentedMessageOpen),
+        };
+        if kind == Kind::Text {
+            fragments.utf8.push(piece).map_err(|_| SendError::InvalidUtf8)?;
+            if last && !fragments.utf8.is_boundary() {
+                return Err(SendError::InvalidUtf8);
+            }
+        }
+        self.flush(out);
+        self.write(last, opcode, piece, out)?;
+        self.fragments = (!last).then_some(fragments);
+        Ok(())
+    }
+
+    /// The header of a message of `len` bytes whose payload the caller writes after it, without a
+    /// copy: `[header, payload]` in one vectored write. For servers.
+    ///
+    /// Whatever is sent next must follow the rest of that payload, and a text must be UTF-8: the
+    /// library does not see it.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`]; [`SendError::MaskRequired`]
+    /// for a client; [`SendError::LengthTopBit`].
+    ///
+    /// ```
+    /// # use sockless::{Config, Sender, frame::Kind};
+    /// let mut sender = Sender::server(std::sync::Arc::new(Config::default()));
+    /// assert_eq!(&*sender.header(Kind::Binary, 65_536)?, b"\x82\x7f\0\0\0\0\0\x01\0\0");
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
+    pub fn header(&mut self, kind: Kind, len: u64) -> Result<HeaderBytes, SendError> {
+        self.check_between_messages()?;
+        if self.keys.is_some() {
+            return Err(SendError::MaskRequired);
+        }
+        Header { fin: true, rsv1: false, opcode: kind.opcode(), mask: None, len }.encode()
+    }
+
+    /// Makes `payload` ready to be written after the header that this returns: masked in place for
+    /// a client, left as it is for a server. The same rules as for [`header`](Self::header).
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`]; [`SendError::InvalidUtf8`] for
+    /// a text that is none.
+    ///
+    /// ```
+    /// # use sockless::{Config, Keys, Sender, frame::Kind};
+    /// let keys = Keys::new(|key| *key = [1, 2, 3, 4]);
+    /// let mut sender = Sender::client(std::sync::Arc::new(Config::default()), keys);
+    /// let mut payload = [0; 5];
+    /// assert_eq!(&*sender.mask_in_place(Kind::Binary, &mut payload)?, b"\x82\x85\x01\x02\x03\x04");
+    /// assert_eq!(payload, [1, 2, 3, 4, 1]);
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
+    pub fn mask_in_place(
+        &mut self,
+        kind: Kind,
+        payload: &mut [u8],
+    ) -> Result<HeaderBytes, SendError> {
+        self.check_between_messages()?;
+        if kind == Kind::Text && core::str::from_utf8(payload).is_err() {
+            return Err(SendError::InvalidUtf8);
+        }
+        let mask = self.keys.map(Keys::next);
+        let len = payload.len() as u64;
+        let header =
+            Header { fin: true, rsv1: false, opcode: kind.opcode(), mask, len }.encode()?;
+        mask.map_or(Mask::NONE, Mask::new).apply(payload);
+        Ok(header)
+    }
+
+    /// A prepared message as bytes to write after what is in the output: for a server, one more
+    /// reference to the same bytes.
+    ///
+    /// A client masks each frame with a key of its own, so for a client this is a masked copy.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`].
+    pub fn prepared(&mut self, message: &Prepared) -> Result<Bytes, SendError> {
+        self.check_between_messages()?;
+        if self.keys.is_none() {
+            return Ok(message.frame());
+        }
+        let mut frame = BytesMut::new();
+        self.write(true, message.kind().opcode(), message.payload(), &mut frame)?;
+        Ok(frame.freeze())
+    }
+
+    /// Sends a Ping. [`Keepalive`](crate::Keepalive) makes payloads and knows their Pongs.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::ControlTooLong`] over 125 bytes.
+    pub fn ping(&mut self, payload: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        self.control(Opcode::Ping, payload, out)
+    }
+
+    /// Sends a Pong that nobody asked for, a one-way heartbeat (RFC 6455 section 5.5.3).
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::ControlTooLong`] over 125 bytes.
+    pub fn pong(&mut self, payload: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        self.control(Opcode::Pong, payload, out)
+    }
+
+    /// Starts the closing handshake. Read on afterwards: the peer may have messages under way, and
+    /// its Close is still to come.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`]; [`SendError::InvalidCloseCode`] for a code that may not be on the
+    /// wire, or that is the other side's; [`SendError::ReasonTooLong`] over 123 bytes.
+    ///
+    /// ```
+    /// # use sockless::{CloseCode, Config, Sender};
+    /// let mut sender = Sender::server(std::sync::Arc::new(Config::default()));
+    /// let mut out = bytes::BytesMut::new();
+    /// sender.close(CloseCode::NORMAL, "bye", &mut out)?;
+    /// assert_eq!(&out[..], b"\x88\x05\x03\xe8bye");
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        let theirs = code == CloseCode::MANDATORY_EXTENSION && !self.role().demands_extensions();
+        if theirs || !code.is_sendable() {
+            return Err(SendError::InvalidCloseCode);
+        }
+        let reason = CloseReason::new(reason).ok_or(SendError::ReasonTooLong)?;
+        let mut body = Control::new(&u16::from(code).to_be_bytes());
+        body.extend(reason.as_bytes());
+        self.write(true, Opcode::Close, &body, out)?;
+        self.closing = self.closing.on(Cause::Ours);
+        Ok(())
+    }
+
+    /// Sends what the receiving half says is owed, if it still is.
+    ///
+    /// A Pong is written while `out` is below [`Config::high_water`], else the newest is held back
+    /// for [`flush`](Self::flush). A Close is written at once, unless one has been.
+    pub fn reply(&mut self, reply: &Reply, out: &mut BytesMut) {
+        match &reply.0 {
+            Owed::Pong(payload) if self.closing.answers() => {
+                self.held = None;
+                if out.len() < self.config.high_water {
+                    self.answer(Opcode::Pong, payload, out);
+                } else {
+                    self.held = Some(Box::new(*payload));
+                }
+            }
+            // "unless it already received a Close frame" (section 5.5.2).
+            Owed::Pong(_) => {}
+            Owed::Close(body) => self.last(body, Cause::Theirs, out),
+            Owed::Failure(code) => {
+                self.last(&Control::new(&u16::from(*code).to_be_bytes()), Cause::Failure, out);
+            }
+        }
+    }
+
+    /// Writes the Pong that was held back, if `out` is below [`Config::high_water`] now.
+    pub fn flush(&mut self, out: &mut BytesMut) {
+        if out.len() < self.config.high_water {
+            if let Some(payload) = self.held.take() {
+                self.answer(Opcode::Pong, &payload, out);
+            }
+        }
+    }
+
+    /// Whether a Pong is held back.
+    pub const fn pending(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// What to do with the transport, once `out` is written.
+    pub const fn want(&self) -> Want {
+        self.closing.want(self.role())
+    }
+
+    /// The transport has ended; whether it did so after both Closes.
+    pub(crate) fn eof(&mut self) -> bool {
+        self.closing = self.closing.on(Cause::TransportEnd);
+        self.held = None;
+        self.fragments = None;
+        self.closing == Closing::Ended { clean: true }
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        if self.keys.is_some() { Role::Client } else { Role::Server }
+    }
+
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.closing.is_open() { Ok(()) } else { Err(SendError::Closed) }
+    }
+
+    fn check_between_messages(&self) -> Result<(), SendError> {
+        self.check_open()?;
+        if self.fragments.is_some() { Err(SendError::FragmentedMessageOpen) } else { Ok(()) }
+    }
+
+    fn message(&mut self, kind: Kind, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        self.check_between_messages()?;
+        self.flush(out);
+        self.write(true, kind.opcode(), data, out)
+    }
+
+    fn control(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlTooLong);
+        }
+        self.flush(out);
+        self.write(true, opcode, payload, out)
+    }
+
+    /// The Close that answers the peer, unless ours has passed it on the way.
+    fn last(&mut self, body: &Control, cause: Cause, out: &mut BytesMut) {
+        if self.closing.is_open() {
+            self.answer(Opcode::Close, body, out);
+        }
+        self.closing = self.closing.on(cause);
+        self.held = None;
+        self.fragments = None;
+    }
+
+    fn answer(&mut self, opcode: Opcode, payload: &Control, out: &mut BytesMut) {
+        let written = self.write(true, opcode, payload, out);
+        debug_assert_eq!(written, Ok(()), "125 bytes have no length of 2^63");
+    }
+
+    /// Appends one frame.
+    fn write(
+        &mut self,
+        fin: bool,
+        opcode: Opcode,
+        payload: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        let mask = self.keys.map(Keys::next);
+        let len = payload.len() as u64;
+        let header = Header { fin, rsv1: false, opcode, mask, len }.encode()?;
+        out.reserve(MAX_HEADER + payload.len());
+        out.extend_from_slice(&header);
+        let Some(key) = mask else {
+            out.extend_from_slice(payload);
+            return Ok(());
+        };
+        let mut mask = Mask::new(key);
+        for block in payload.chunks(BLOCK) {
+            let start = out.len();
+            out.extend_from_slice(block);
+            mask.apply(out.get_mut(start..).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
