@@ -227,12 +227,13 @@ mod tests {
     // req: W5.5.1-01, W5.5.1-02, W5.5.1-03
     #[test]
     fn bodies() {
-        let cases: [(&[u8], Result<(Option<u16>, &str), ProtocolError>); 8] = [
+        type Verdict = Result<(Option<u16>, &'static str), ProtocolError>;
+        let cases: [(&[u8], Verdict); 8] = [
             (b"", Ok((None, ""))),
             (b"\x03", Err(ProtocolError::CloseBodyTooShort)),
             (b"\x03\xe8", Ok((Some(1000), ""))),
             (b"\x0f\xa1gone", Ok((Some(4001), "gone"))),
-            ("\u{3}\u{0}".as_bytes(), Err(ProtocolError::InvalidCloseCode)),
+            (b"\x03\0", Err(ProtocolError::InvalidCloseCode)),
             (b"\x03\xe8\xc0\x80", Err(ProtocolError::InvalidCloseReason)),
             (b"\x03\xe8\xe2\x82", Err(ProtocolError::InvalidCloseReason)),
             (b"\x03\xe8\xe2\x82\xac", Ok((Some(1000), "€"))),

@@ -161,7 +161,6 @@ impl Keepalive {
         match self.phase {
             Phase::Opening if past(self.next()) => Due::Abort(Timeout::Open),
             Phase::Closing if past(self.next()) => Due::Abort(Timeout::Close),
-            Phase::Opening | Phase::Closing => Due::Nothing,
             Phase::Open if past(self.pong_deadline()) => Due::Abort(Timeout::Pong),
             Phase::Open if past(self.idle_deadline()) => Due::Close(Timeout::Idle),
             Phase::Open if past(self.ping_time()) => {
@@ -170,7 +169,7 @@ impl Keepalive {
                 self.waiting = true;
                 Due::Ping(self.ping.to_be_bytes())
             }
-            Phase::Open => Due::Nothing,
+            Phase::Opening | Phase::Open | Phase::Closing => Due::Nothing,
         }
     }
 

@@ -67,11 +67,12 @@ mod system {
                 draw(block);
                 *left = BLOCK;
             }
-            if let Some((_, unused)) = block[..*left].split_last_chunk_mut::<4>() {
-                key.copy_from_slice(unused);
-                unused.fill(0);
+            let unused = block.get_mut(..*left).and_then(<[u8]>::split_last_chunk_mut::<4>);
+            if let Some((rest, fresh)) = unused {
+                *left = rest.len();
+                *key = *fresh;
+                fresh.fill(0);
             }
-            *left -= key.len();
         });
     }
 

@@ -1,6 +1,117 @@
-//! The WebSocket protocol, without the socket.
+//! The WebSocket protocol, without the socket: RFC 6455 for both roles, as a state machine that
+//! does no I/O.
+//!
+//! ```text
+//!             bytes read                                   bytes to write
+//!                 │                                              ▲
+//!  ┌──────────────┼──────────────────────────────────────────────┼─────────────┐
+//!  │  handshake   │   Server, Client: a head in, a decision, a head out        │
+//!  ├──────────────▼──────────────────────────────────────────────┼─────────────┤
+//!  │              input: &mut &mut [u8]              out: &mut BytesMut        │
+//!  │                 │                                           │             │
+//!  │              Receiver ── Event::reply(): Pong, Close ──▶ Sender           │
+//!  │                 │                                           ▲             │
+//!  └─────────────────┼────────────── Connection ─────────────────┼─────────────┘
+//!                    ▼                                           │
+//!         Event: Text, Binary, Close ..              send_text, ping, close ..
+//! ```
+//!
+//! Bytes go in; events and bytes to send come out. Sockets, TLS, clocks, threads and the event loop
+//! are yours, so it fits wherever bytes can be read and written.
+//!
+//! # The loop
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use sockless::{Config, Connection, Event, ProtocolError, Want};
+//!
+//! /// Handles what one read brought: `read` may serve every connection of a thread, and so may
+//! /// `out` once it is written.
+//! fn handle(connection: &mut Connection, read: &mut [u8], out: &mut BytesMut) {
+//!     let mut input = read;
+//!     while let Some(event) = connection.receive(&mut input, out) {
+//!         let sent = match event {
+//!             Event::Text(text) => connection.send_text(&text, out), // `text` borrows `read`
+//!             Event::Binary(data) => connection.send_binary(&data, out),
+//!             Event::Failed(error) => Ok(eprintln!("the peer broke a rule: {error}")),
+//!             _ => Ok(()), // Pong and Close replies are in `out` already
+//!         };
+//!         sent.expect("no Close was sent before these");
+//!     }
+//! }
+//!
+//! let mut connection = Connection::server(std::sync::Arc::new(Config::default()));
+//! let mut out = BytesMut::new();
+//! // "good", a Ping, and a frame with a reserved bit; the masking keys are zero.
+//! let mut read = *b"\x81\x84\0\0\0\0good\x89\x81\0\0\0\0p\xf0 what follows is not looked at";
+//! handle(&mut connection, &mut read, &mut out);
+//!
+//! // Nothing is lost: the reply, the Pong, and the Close that names the failure, in that order.
+//! assert_eq!(&out[..], b"\x81\x04good\x8a\x01p\x88\x02\x03\xea");
+//! assert_eq!(connection.error(), Some(ProtocolError::ReservedBits));
+//! assert_eq!(connection.want(), Want::CloseNow);
+//! ```
+//!
+//! # The contract
+//!
+//! * **Your buffers.** A message that lies whole in `input` is unmasked there and handed out as a
+//!   borrow of it, never of the connection. What spans reads is copied once, into a buffer of its
+//!   own, and handed out owned.
+//! * **Input is wholly consumed**: loop until `None`, also when the input is empty already. How the
+//!   bytes were chopped changes nothing.
+//! * **A failure is an event**, the last one. What came before it comes out first, and its Close is
+//!   in `out`. Caller mistakes are [`SendError`]s: they write nothing and change nothing.
+//! * **Everything is bounded** by [`Config`]; nothing is reserved for a length that was only
+//!   declared. An idle connection owns no heap and is at most 128 bytes.
+//!
+//! # Writing
+//!
+//! Sends append to `out` and never refuse for want of room: a caller with a backlog stops reading.
+//! While `out` holds more than [`Config::high_water`], only the newest Ping is remembered; when it
+//! is drained, write what [`Connection::flush`] adds. In async code drain with `write_buf`: a
+//! `write_all` that is cancelled before the `clear` after it sends bytes twice.
+//!
+//! # Closing
+//!
+//! Write `out`, then do as [`Connection::want`] says. To close a TCP connection without losing the
+//! Close frame that is on its way: shut down writing, read and drop until the end or a short
+//! deadline, close. When the transport ends, [`Connection::eof`] says how the connection ended.
+//! [`Keepalive`] says when to ping and when to stop waiting, given the time.
+//!
+//! # Opening
+//!
+//! [`handshake::Server`] and [`handshake::Client`] take the HTTP/1.1 heads and give a
+//! [`Connection`]. Where something else speaks HTTP, [`Connection::server`] and
+//! [`Connection::client`] start from there.
+//!
+//! # What is left to the caller
+//!
+//! * TLS for `wss`, with SNI, before the first byte; proxies; name resolution (RFC 6455 section
+//!   4.1). At most one connection to an address may be connecting at a time: queue the rest.
+//! * After an abnormal end, reconnect after a random delay of some seconds, then longer ones
+//!   (section 7.2.3).
+//! * The number of connections, authentication, and whether to believe an `Origin`: programs that
+//!   are no browser write into it what they like (section 10.1).
+//! * Relaying frames: this is an endpoint. An intermediary has rules of its own (section 5.4).
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `std` | yes | a block of entropy for each thread; implies `alloc` |
+//! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`] |
+//! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system |
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
+// No panic is reachable from peer bytes, and no length is cut in silence.
+#![deny(
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -63,8 +63,8 @@ pub fn run(role: Role, config: Config, bytes: &[u8], cuts: &[usize]) -> Trace {
         while let Some(event) = connection.receive(&mut input, &mut out) {
             match &event {
                 // A message that came before the end may be answered; after a Close, it may not.
-                Event::Text(text) => drop(connection.send_text(text, &mut out)),
-                Event::Binary(data) => drop(connection.send_binary(data, &mut out)),
+                Event::Text(text) => connection.send_text(text, &mut out).unwrap_or_default(),
+                Event::Binary(data) => connection.send_binary(data, &mut out).unwrap_or_default(),
                 _ => {}
             }
             see(&mut events, &event);

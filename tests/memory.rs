@@ -1,0 +1,210 @@
+//! What a connection holds, by a counting allocator: nothing when idle, and never more than its
+//! limits allow.
+#![allow(missing_docs)]
+// The allocator is the one thing here that safe code cannot do.
+#![allow(unsafe_code)]
+
+mod common;
+
+use bytes::BytesMut;
+use common::{connection, frame_to, streamed};
+use sockless::frame::Opcode;
+use sockless::{Config, Connection, Event, Role};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+/// Counts the bytes held, and their peak, of the thread that runs the test.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    HELD.set(HELD.get() + bytes);
+    PEAK.set(PEAK.get().max(HELD.get()));
+    CALLS.set(CALLS.get() + 1);
+}
+
+fn size(layout: Layout) -> isize {
+    isize::try_from(layout.size()).unwrap_or(isize::MAX)
+}
+
+// SAFETY: every call goes to `System` with the arguments that came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(size(layout));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count(-size(layout));
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new: usize) -> *mut u8 {
+        count(isize::try_from(new).unwrap_or(isize::MAX) - size(layout));
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, new) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes that `work` leaves held, the peak above the start, and the calls of the allocator.
+fn measured(work: impl FnOnce()) -> (isize, isize, usize) {
+    let (held, calls) = (HELD.get(), CALLS.get());
+    PEAK.set(held);
+    work();
+    (HELD.get() - held, PEAK.get() - held, CALLS.get() - calls)
+}
+
+fn unlimited() -> Config {
+    let mut config = Config::default();
+    (config.max_message, config.max_frame) = (u64::MAX, u64::MAX);
+    (config.max_fragments, config.max_empty_fragments) = (u32::MAX, u16::MAX);
+    config
+}
+
+/// Feeds `bytes` in place, in pieces of `size`; events are dropped.
+fn feed(connection: &mut Connection, bytes: &mut [u8], size: usize, out: &mut BytesMut) -> usize {
+    let mut events = 0;
+    for mut piece in bytes.chunks_mut(size) {
+        while connection.receive(&mut piece, out).is_some() {
+            events += 1;
+        }
+    }
+    events
+}
+
+// req: X-06
+#[test]
+fn an_idle_connection_owns_no_heap() {
+    for role in [Role::Server, Role::Client] {
+        let mut out = BytesMut::with_capacity(4096);
+        let mut end = connection(role, Config::default());
+        let mut echo = frame_to(role, true, Opcode::Text, b"hello");
+        let clean = echo.clone();
+        let mut large = frame_to(role, true, Opcode::Binary, &vec![1; 1 << 20]);
+        let mut ping = frame_to(role, true, Opcode::Ping, &[1; 125]);
+
+        let (held, _, calls) = measured(|| {
+            for _ in 0..1000 {
+                echo.copy_from_slice(&clean);
+                let mut input = &mut echo[..];
+                let Some(Event::Text(text)) = end.receive(&mut input, &mut out) else { panic!() };
+                end.send_text(&text, &mut out).unwrap();
+                assert!(end.receive(&mut input, &mut out).is_none());
+                out.clear();
+            }
+        });
+        assert_eq!((held, calls), (0, 0), "1000 round trips allocate nothing at all");
+
+        let (held, peak, _) =
+            measured(|| assert_eq!(feed(&mut end, &mut large, 8192, &mut out), 1));
+        assert_eq!(held, 0, "after a message of 1 MiB in pieces");
+        assert!(peak <= (2 << 20) + 1024, "{peak}");
+
+        let (held, _, _) = measured(|| {
+            feed(&mut end, &mut ping, 7, &mut out);
+            out.clear();
+        });
+        assert_eq!(held, 0, "after a Ping in pieces");
+    }
+}
+
+// req: W10.4-01
+#[test]
+fn nothing_is_reserved_for_what_is_only_declared() {
+    let mut end = connection(Role::Server, Config::default());
+    let mut out = BytesMut::new();
+    let mut header = *b"\x82\xff\0\0\0\0\0\x0f\xff\xff\0\0\0\0"; // 1 MiB - 1
+    let (held, peak, _) = measured(|| assert_eq!(feed(&mut end, &mut header, 14, &mut out), 0));
+    assert!(held <= 256 && peak <= 256, "{held} {peak}");
+    let (held, _, _) = measured(|| assert_eq!(feed(&mut end, &mut [7; 1000], 1000, &mut out), 0));
+    assert!(held <= 2000, "{held}");
+}
+
+#[test]
+fn memory_grows_with_the_bytes_received_at_most_twofold() {
+    for (fin, size) in [(true, 1000), (true, 1), (false, 1000)] {
+        let mut end = connection(Role::Server, unlimited());
+        let mut out = BytesMut::new();
+        let opcode = Opcode::Text;
+        let mut wire = frame_to(Role::Server, fin, opcode, "€".repeat(50_000).as_bytes());
+        let len = wire.len() - 1;
+        let mut received = 0;
+        let base = HELD.get();
+        for mut piece in wire[..len].chunks_mut(size) {
+            received += isize::try_from(piece.len()).unwrap();
+            assert!(end.receive(&mut piece, &mut out).is_none());
+            let held = HELD.get() - base;
+            assert!(held <= 2 * received + 256, "{held} held of {received} received");
+        }
+    }
+}
+
+#[test]
+fn tiny_fragments_cost_no_more_than_their_bytes() {
+    let mut end = connection(Role::Server, unlimited());
+    let mut out = BytesMut::new();
+    let first = frame_to(Role::Server, false, Opcode::Binary, b"x");
+    let more = frame_to(Role::Server, false, Opcode::Continuation, b"x");
+    let mut wire = [first, more.repeat(131_000)].concat();
+    let (held, _, calls) = measured(|| assert_eq!(feed(&mut end, &mut wire, 65_536, &mut out), 0));
+    assert!(held <= 2 * 131_001 + 1024, "{held}");
+    assert!(calls < 64, "{calls} allocations: growth is not by the fragment");
+}
+
+#[test]
+fn a_streamed_message_of_any_length_is_held_in_a_constant() {
+    for size in [65_536, 1] {
+        let mut end = connection(Role::Server, streamed());
+        let mut out = BytesMut::new();
+        let mut payload = vec![b'x'; 1 << 20];
+        let (_, peak, _) = measured(|| {
+            let mut header = *b"\x01\xff\0\0\0\0\x04\0\0\0\0\0\0\0"; // 64 MiB
+            feed(&mut end, &mut header, 14, &mut out);
+            for _ in 0..if size == 1 { 1 } else { 64 } {
+                feed(&mut end, &mut payload, size, &mut out);
+            }
+        });
+        assert!(peak <= 1024, "{peak}");
+    }
+}
+
+// req: W5.5.3-02
+#[test]
+fn a_ping_flood_that_is_never_drained_is_held_in_one_slot() {
+    let mut config = Config::default();
+    config.high_water = 0;
+    let mut end = connection(Role::Server, config);
+    let mut out = BytesMut::new();
+    let clean = frame_to(Role::Server, true, Opcode::Ping, &[5; 125]).repeat(1000);
+    let mut wire = clean.clone();
+    let (held, peak, _) = measured(|| {
+        for _ in 0..100 {
+            wire.copy_from_slice(&clean);
+            assert_eq!(feed(&mut end, &mut wire, 65_536, &mut out), 1000);
+        }
+    });
+    assert!(out.is_empty() && end.pending());
+    assert!(held <= 131 && peak <= 1024, "{held} {peak}");
+}
+
+#[test]
+fn a_failed_connection_keeps_nothing() {
+    let mut end = connection(Role::Server, Config::default());
+    let mut out = BytesMut::with_capacity(64);
+    let mut partial = frame_to(Role::Server, false, Opcode::Binary, &[1; 5000]);
+    let (held, _, _) = measured(|| {
+        feed(&mut end, &mut partial, 999, &mut out);
+        assert_eq!(feed(&mut end, &mut vec![0xff; 100_000], 999, &mut out), 1);
+    });
+    assert_eq!(held, 0);
+}

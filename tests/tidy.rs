@@ -1,0 +1,146 @@
+//! The house rules that a machine can check: imports go downward, files stay short, the core names
+//! no socket, clock or thread, and every module says what it is for.
+#![allow(missing_docs)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The floors of the house; a file imports from its own floor or a lower one.
+const FLOORS: [&[&str]; 5] = [
+    &["close", "config", "error", "frame", "keys", "mask", "role", "utf8"],
+    &["assembler", "control", "payload"],
+    &["closing", "event", "keepalive", "prepared", "receiver", "reply", "sender"],
+    &["connection", "inbox"],
+    &["handshake"],
+];
+
+/// Longest file, with its tests.
+const MAX_LINES: usize = 500;
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    fn collect(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                found.insert(path, text);
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 20, "the sources were found");
+    found
+}
+
+/// The lines that compile into the library: no tests, no comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let library = text.split("\nmod tests {").next().unwrap_or_default();
+    library.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+fn room(path: &Path) -> String {
+    let inner = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    inner.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").into()
+}
+
+fn floor(room: &str) -> usize {
+    let found = FLOORS.iter().position(|rooms| rooms.contains(&room));
+    found.unwrap_or_else(|| panic!("`{room}` has no floor"))
+}
+
+#[test]
+fn imports_go_downward() {
+    let mut imports = 0;
+    for (path, text) in sources() {
+        let room = room(&path);
+        if room == "lib" {
+            continue;
+        }
+        for line in code(&text) {
+            for import in line.split("crate::").skip(1) {
+                let end = import.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let name = &import[..end.unwrap_or(import.len())];
+                assert!(
+                    floor(name) <= floor(&room),
+                    "{} imports `{name}`, which is above it",
+                    path.display()
+                );
+                imports += 1;
+            }
+        }
+    }
+    assert!(imports > 50, "{imports} imports were seen");
+}
+
+#[test]
+fn no_two_rooms_of_a_floor_import_each_other() {
+    let mut edges = BTreeMap::<(String, String), PathBuf>::new();
+    for (path, text) in sources() {
+        let room = room(&path);
+        for line in code(&text) {
+            for import in line.split("crate::").skip(1) {
+                let end = import.find(|c: char| !c.is_alphanumeric() && c != '_');
+                edges.insert(
+                    (room.clone(), import[..end.unwrap_or(import.len())].into()),
+                    path.clone(),
+                );
+            }
+        }
+    }
+    // `error` tells a close code and `close` reports errors: one noun in two files.
+    let twins = [("close", "error"), ("error", "close")];
+    for ((from, to), path) in &edges {
+        let back = edges.contains_key(&(to.clone(), from.clone()));
+        let allowed = from == to || twins.contains(&(from, to));
+        assert!(!back || allowed, "{}: `{from}` and `{to}` import each other", path.display());
+    }
+}
+
+#[test]
+fn files_are_short() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= MAX_LINES, "{}: {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn the_core_names_no_socket_clock_or_thread() {
+    for (path, text) in sources() {
+        for line in code(&text) {
+            for name in
+                ["std::io", "std::net", "std::time", "std::thread::", "std::sync", "Instant"]
+            {
+                assert!(!line.contains(name), "{}: {line}", path.display());
+            }
+            // "The default key source" is the one exception to "no thread in `src/`".
+            let may_use_std = path.ends_with("keys.rs") || path.ends_with("lib.rs");
+            assert!(may_use_std || !line.contains("std::"), "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_module_opens_with_what_it_implements() {
+    for (path, text) in sources() {
+        let first = text.lines().next().unwrap_or_default();
+        let names_its_source =
+            ["RFC ", "WebSocket protocol"].iter().any(|name| first.contains(name));
+        assert!(first.starts_with("//! ") && names_its_source, "{}: {first}", path.display());
+    }
+}
+
+#[test]
+fn roles_are_compared_in_role_only() {
+    for (path, text) in sources() {
+        for line in code(&text).filter(|_| !path.ends_with("role.rs")) {
+            for question in ["== Role::", "!= Role::", "Role::Client =>", "Role::Server =>"] {
+                assert!(!line.contains(question), "{}: {line}", path.display());
+            }
+        }
+    }
+}
