@@ -150,6 +150,25 @@ fn memory_grows_with_the_bytes_received_at_most_twofold() {
 }
 
 #[test]
+fn a_message_of_known_length_is_held_in_no_more_than_its_length() {
+    for opcode in [Opcode::Text, Opcode::Binary] {
+        let mut end = connection(Role::Server, Config::default());
+        let mut out = BytesMut::new();
+        let mut wire = frame_to(Role::Server, true, opcode, "€".repeat(33_334).as_bytes());
+        let (head, mut tail) = wire.split_at_mut(65_000);
+        let mut input = &mut head[..];
+        let (_, _, calls) = measured(|| assert!(end.receive(&mut input, &mut out).is_none()));
+        assert_eq!(calls, 2, "the message and its room");
+        let capacity = match end.receive(&mut tail, &mut out) {
+            Some(Event::Text(text)) => text.into_string().capacity(),
+            Some(Event::Binary(data)) => data.into_vec().capacity(),
+            other => panic!("{other:?}"),
+        };
+        assert!((100_002..=100_005).contains(&capacity), "{capacity}");
+    }
+}
+
+#[test]
 fn tiny_fragments_cost_no_more_than_their_bytes() {
     let mut end = connection(Role::Server, unlimited());
     let mut out = BytesMut::new();

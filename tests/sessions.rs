@@ -300,6 +300,24 @@ fn pongs_wait_above_the_high_water_mark_and_only_the_newest_goes_out() {
     }
 }
 
+// req: W5.5.2-02
+#[test]
+fn a_pong_that_is_owed_after_the_peers_close_is_not_sent() {
+    for last in [
+        Event::Failed(ProtocolError::MaskMissing),
+        feed(&mut connection(Role::Client, Config::default()), b"\x88\0", &mut BytesMut::new())
+            .remove(0),
+    ] {
+        let (_, mut sender) = connection(Role::Server, Config::default()).split();
+        let mut out = BytesMut::new();
+        sender.reply(&last.reply().unwrap(), &mut out);
+        let before = out.clone();
+        sender.reply(&Event::Ping(vec![].into()).reply().unwrap(), &mut out);
+        assert_eq!(out, before);
+        assert!(!sender.pending());
+    }
+}
+
 #[test]
 fn a_held_pong_precedes_what_is_sent_after_it() {
     let mut config = Config::default();
