@@ -16,6 +16,7 @@ use crate::receiver::Receiver;
 use crate::sender::Sender;
 use alloc::sync::Arc;
 use bytes::{Bytes, BytesMut};
+use core::fmt;
 
 /// An open WebSocket connection, without its transport.
 ///
@@ -209,5 +210,15 @@ impl Connection {
     pub fn join(receiver: Receiver, sender: Sender) -> Self {
         debug_assert_eq!(receiver.role(), sender.role(), "halves of one connection");
         Self { receiver, sender }
+    }
+}
+
+impl fmt::Debug for Connection {
+    /// Where it stands, and nothing that the peer said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("receiver", &self.receiver)
+            .field("sender", &self.sender)
+            .finish()
     }
 }

@@ -14,6 +14,7 @@ use crate::frame::Kind;
 use crate::payload::{Payload, Text};
 use alloc::{boxed::Box, vec};
 use bytes::BytesMut;
+use core::fmt;
 
 /// A read buffer of a fixed size, from which events are lent.
 ///
@@ -123,6 +124,12 @@ impl Inbox {
         let consumed = self.buffer.get_mut(..self.start)?;
         let (_, payload) = consumed.split_at_mut_checked(self.start.checked_sub(len)?)?;
         Some(shape.open(payload))
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inbox({} bytes unread of {})", self.end - self.start, self.buffer.len())
     }
 }
 

@@ -120,6 +120,7 @@ extern crate std;
 
 pub mod close;
 pub mod frame;
+pub mod handshake;
 pub mod mask;
 pub mod utf8;
 

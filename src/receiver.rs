@@ -16,7 +16,7 @@ use crate::frame::{Expect, Header, Kind, MAX_HEADER, Opcode};
 use crate::mask::Mask;
 use crate::role::Role;
 use alloc::{boxed::Box, sync::Arc};
-use core::mem;
+use core::{fmt, mem};
 
 /// The receiving half of a connection.
 ///
@@ -387,6 +387,15 @@ impl Receiver {
         self.control = (!body.is_empty()).then(|| Box::new(Control::new(body)));
         let code = code.unwrap_or(CloseCode::NO_STATUS);
         Ok(Event::Close(Close { code, reason: reason.into() }))
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("role", &self.role)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::role::Role;
 use crate::utf8::Utf8;
 use alloc::{boxed::Box, sync::Arc};
 use bytes::{Bytes, BytesMut};
+use core::fmt;
 
 /// Bytes copied and masked at a time: they are still in the nearest cache for the second step.
 const BLOCK: usize = 4096;
@@ -371,5 +372,15 @@ impl Sender {
             mask.apply(out.get_mut(start..).unwrap_or_default());
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("role", &self.role())
+            .field("closing", &self.closing)
+            .field("pending", &self.pending())
+            .finish_non_exhaustive()
     }
 }

@@ -9,9 +9,11 @@ mod common;
 use bytes::BytesMut;
 use common::{connection, frame_to, streamed};
 use sockless::frame::Opcode;
-use sockless::{Config, Connection, Event, Role};
+use sockless::handshake::{Accept, Asked, Server};
+use sockless::{Config, Connection, Event, Role, Want};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
 /// Counts the bytes held, and their peak, of the thread that runs the test.
 struct Counting;
@@ -115,6 +117,31 @@ fn an_idle_connection_owns_no_heap() {
             out.clear();
         });
         assert_eq!(held, 0, "after a Ping in pieces");
+    }
+}
+
+#[test]
+fn an_opened_connection_owns_no_heap_however_its_head_came() {
+    let head = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Version: 13\r\n\r\n";
+    let config = Arc::new(Config::default());
+    for size in [head.len(), 1, 100] {
+        let mut head = *head;
+        let mut out = BytesMut::with_capacity(1024);
+        let mut opened = None;
+        let (held, peak, calls) = measured(|| {
+            let mut server = Server::new(config.clone());
+            for mut piece in head.chunks_mut(size) {
+                if let Some(Asked::Upgrade(request)) = server.receive(&mut piece, &mut out) {
+                    opened = server.accept(Accept::new(&request), &mut out).ok();
+                    break;
+                }
+            }
+        });
+        let (connection, _) = opened.expect("the head is complete");
+        assert_eq!((held, connection.want()), (0, Want::Read), "in pieces of {size}");
+        assert!(peak <= 512 && (calls == 0 || size < head.len()), "{peak} {calls}");
     }
 }
 

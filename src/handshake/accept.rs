@@ -1,0 +1,113 @@
+//! RFC 6455 section 4.2.2: the answer that opens a connection.
+//!
+//! It is built from the request, and every mistake surfaces while it is built: nothing has been
+//! consumed or written by then. Writing it cannot fail, but for the origin, which is the client's.
+//!
+//! Invariant: the subprotocol is one that the request offers; no extension is agreed to.
+
+use super::field::{FieldError, FieldLines};
+use super::key;
+use super::origin::{Origins, is_origin};
+use super::request::Request;
+use alloc::string::String;
+use bytes::{BufMut, BytesMut};
+
+/// The decision to open the connection that a [`Request`] asks for.
+///
+/// ```
+/// # use sockless::handshake::{Accept, Request, FieldError};
+/// fn decide<'r>(request: &'r Request<'_>) -> Result<Accept<'r>, FieldError> {
+///     let accept = Accept::new(request).field("Set-Cookie", "seen=1")?;
+///     match request.subprotocols().find(|offer| ["chat.v2", "chat.v1"].contains(offer)) {
+///         Some(subprotocol) => accept.subprotocol(subprotocol),
+///         None => Ok(accept),
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a connection opens when the handshake is given this"]
+pub struct Accept<'r> {
+    request: &'r Request<'r>,
+    subprotocol: Option<&'r str>,
+    fields: FieldLines,
+    origins: Origins<'r>,
+}
+
+/// What both sides agreed on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Agreed {
+    /// "Subprotocol In Use" (RFC 6455 section 4.1).
+    pub subprotocol: Option<String>,
+}
+
+impl<'r> Accept<'r> {
+    /// Opens the connection, if the request has no Origin or one of the host that it asks.
+    pub fn new(request: &'r Request<'r>) -> Self {
+        let fields = FieldLines::default();
+        Self { request, subprotocol: None, fields, origins: Origins::SameHost }
+    }
+
+    /// Chooses a subprotocol. Without one, none is in use.
+    ///
+    /// # Errors
+    /// [`FieldError::SubprotocolNotOffered`] unless the request offers it, in this very case
+    /// (RFC 6455 section 4.2.2: it is "derived from the client's handshake").
+    pub fn subprotocol(mut self, name: &str) -> Result<Self, FieldError> {
+        let offered = self.request.subprotocols().find(|&offer| offer == name);
+        self.subprotocol = Some(offered.ok_or(FieldError::SubprotocolNotOffered)?);
+        Ok(self)
+    }
+
+    /// Adds a field to the response.
+    ///
+    /// # Errors
+    /// [`FieldError`] if it is malformed, or not the application's to set.
+    pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, FieldError> {
+        self.fields.add(name, value.as_ref())?;
+        Ok(self)
+    }
+
+    /// Allows these origins, each `scheme://host[:port]`, instead of the host that is asked.
+    ///
+    /// # Errors
+    /// [`FieldError::Origin`] if one of them is no origin: it could never match.
+    pub fn origins(mut self, allowed: &'r [&'r str]) -> Result<Self, FieldError> {
+        if !allowed.iter().all(|origin| is_origin(origin)) {
+            return Err(FieldError::Origin);
+        }
+        self.origins = Origins::List(allowed);
+        Ok(self)
+    }
+
+    /// Allows every web page in the world to connect, with the cookies of whoever looks at it
+    /// (RFC 6455 section 10.2): for services that need no cookie to trust a request.
+    pub fn any_origin(mut self) -> Self {
+        self.origins = Origins::Any;
+        self
+    }
+
+    /// Whether the request's origin may connect.
+    pub(super) fn allows_origin(&self) -> bool {
+        self.origins.allow(self.request.origin(), self.request.parsed_authority())
+    }
+
+    /// The 101, and what it agrees to.
+    pub(super) fn write(self, out: &mut BytesMut) -> Agreed {
+        out.put_slice(
+            b"HTTP/1.1 101 Switching Protocols\r\n\
+              Upgrade: websocket\r\n\
+              Connection: Upgrade\r\n\
+              Sec-WebSocket-Accept: ",
+        );
+        out.put_slice(&key::accept(self.request.key()));
+        if let Some(subprotocol) = self.subprotocol {
+            out.put_slice(b"\r\nSec-WebSocket-Protocol: ");
+            out.put_slice(subprotocol.as_bytes());
+        }
+        out.put_slice(b"\r\n");
+        out.put_slice(self.fields.wire());
+        out.put_slice(b"\r\n");
+        Agreed { subprotocol: self.subprotocol.map(String::from) }
+    }
+}

@@ -1,0 +1,153 @@
+//! RFC 6455 section 4.1: the client's half of the opening handshake.
+//!
+//! The request goes out when the handshake starts; nothing else is sent until the answer is in
+//! and right. What follows a 101 in the same input stays there: it is frames.
+//!
+//! Invariant: a handshake exists only once its request is written, so no answer can come before;
+//! a connection exists only after a 101 that answers this request's key.
+
+use super::accept::Agreed;
+use super::error::ResponseError;
+use super::head::Intake;
+use super::key;
+use super::list::elements;
+use super::offer::Offer;
+use super::response::{Response, ResponseFacts};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::keys::Keys;
+use alloc::string::String;
+use alloc::sync::Arc;
+use bytes::BytesMut;
+use core::mem;
+
+/// A connection to a client before it is one.
+///
+/// For `wss`, TLS is established first, with SNI, and every byte goes through it. "There MUST be
+/// no more than one connection in a CONNECTING state" to an address at a time (RFC 6455 section
+/// 4.1, item 2): see to that where connections are made. A transport that ends, or an answer that
+/// takes longer than [`Config::open_timeout`], is a connection that failed: drop the handshake.
+///
+/// ```
+/// use sockless::{Keys, handshake::{Answer, Client, Offer, Target}};
+/// # use bytes::BytesMut;
+/// # let keys = Keys::new(|key| *key = [0; 4]); // `Keys::system()` in earnest
+/// let target = Target::parse("ws://server.example.com/chat").expect("a literal");
+/// let mut out = BytesMut::new();
+/// let mut client = Client::start(Default::default(), keys, &Offer::new(&target), &mut out);
+/// assert_eq!(
+///     out,
+///     "GET /chat HTTP/1.1\r\nHost: server.example.com\r\n\
+///      Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+///      Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+/// );
+/// let mut scratch = *b"HTTP/1.1 101 Switching Protocols\r\n\
+///     Upgrade: websocket\r\nConnection: Upgrade\r\n\
+///     Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n\x81\x02hi";
+/// let mut input = &mut scratch[..];
+/// assert!(matches!(client.receive(&mut input), Some(Answer::Open { .. })));
+/// assert_eq!(input, b"\x81\x02hi"); // for the connection
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    config: Arc<Config>,
+    keys: Keys,
+    accept: [u8; 28],
+    subprotocols: String,
+    subprotocol_required: bool,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Reading(Intake, ResponseFacts),
+    /// What comes now is the caller's: frames, or the content of a response.
+    Answered,
+    Failed,
+}
+
+/// What a server answers.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Answer<'b> {
+    /// The connection is open.
+    Open {
+        /// The connection, which takes what is left in the input.
+        connection: Connection,
+        /// What the server chose.
+        agreed: Agreed,
+        /// The 101, with the cookies that it sets.
+        response: Response<'b>,
+    },
+    /// The server gave another answer, such as a redirect, or a 401 that asks for credentials.
+    /// Follow it on a new connection, or give up: this one is no WebSocket connection.
+    Refused(Response<'b>),
+    /// The answer is none that a WebSocket server may give. Close the transport.
+    Failed(ResponseError),
+}
+
+impl Client {
+    /// Starts a handshake: the request is in `out`.
+    ///
+    /// Four of the `keys` make its nonce, and the connection takes the others.
+    pub fn start(config: Arc<Config>, keys: Keys, offer: &Offer<'_>, out: &mut BytesMut) -> Self {
+        let mut nonce = [0; 16];
+        for part in nonce.chunks_exact_mut(4) {
+            part.copy_from_slice(&keys.next());
+        }
+        let key = key::encode(nonce);
+        offer.write(&key, out);
+        Self {
+            config,
+            keys,
+            accept: key::accept(&key),
+            subprotocols: offer.subprotocols.clone(),
+            subprotocol_required: offer.subprotocol_required,
+            stage: Stage::Reading(Intake::default(), ResponseFacts::default()),
+        }
+    }
+
+    /// Reads the answer; `None` until all of its head has come, and ever after.
+    ///
+    /// A head that lies whole in `input` is borrowed from it. What comes after the head stays in
+    /// `input`; after a failure, everything is dropped.
+    pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Answer<'b>> {
+        let (intake, facts) = match &mut self.stage {
+            Stage::Reading(intake, facts) => (intake, facts),
+            Stage::Answered => return None,
+            Stage::Failed => {
+                mem::take(input);
+                return None;
+            }
+        };
+        let head = intake.read(&self.config, facts, input)?;
+        let facts = *facts;
+        self.stage = Stage::Answered;
+        let error = match head {
+            Ok(head) if facts.is_upgrade() => match self.agree(&facts, &head) {
+                Ok(agreed) => {
+                    let connection = Connection::client(Arc::clone(&self.config), self.keys);
+                    let response = Response::new(head, facts);
+                    return Some(Answer::Open { connection, agreed, response });
+                }
+                Err(error) => error,
+            },
+            Ok(head) => return Some(Answer::Refused(Response::new(head, facts))),
+            Err(error) => error,
+        };
+        self.stage = Stage::Failed;
+        mem::take(input);
+        Some(Answer::Failed(error))
+    }
+
+    fn agree(&self, facts: &ResponseFacts, head: &[u8]) -> Result<Agreed, ResponseError> {
+        let offers = |name: &[u8]| {
+            elements(self.subprotocols.as_bytes()).any(|offer| offer.as_bytes() == name)
+        };
+        let subprotocol = facts.judge(head, &self.accept, offers)?;
+        if subprotocol.is_none() && self.subprotocol_required {
+            return Err(ResponseError::SubprotocolMissing);
+        }
+        Ok(Agreed { subprotocol })
+    }
+}

@@ -1,0 +1,323 @@
+//! RFC 6455 section 4.2.1: what a server must find in a request, and in which order it is judged.
+//!
+//! Each line is looked at once, as it arrives, and leaves a few numbers behind. The grammar is
+//! judged there and then; what the request asks for is judged at its blank line, since "a server
+//! MUST NOT apply a request to the target resource until it receives the entire request header
+//! section" (RFC 9110 section 5.3).
+//!
+//! Invariant: facts hold no bytes; every [`Span`] lies in the head that they were taken from.
+
+use super::authority::Authority;
+use super::error::RequestError;
+use super::extensions;
+use super::head::{Lines, Span, is_token_byte};
+use super::key;
+use super::list::{self, List, is_protocol, is_token};
+use super::name::Name;
+use super::target::is_target_byte;
+
+/// A field that may come once: where it is, and how often it came.
+#[derive(Debug, Clone, Copy, Default)]
+struct Single {
+    value: Span,
+    lines: u8,
+}
+
+impl Single {
+    fn add(&mut self, value: Span) {
+        self.value = value;
+        self.lines = self.lines.saturating_add(1);
+    }
+
+    /// The value, if there is exactly one.
+    fn only(self) -> Option<Span> {
+        (self.lines == 1).then_some(self.value)
+    }
+}
+
+/// The methods that differ in what their target may be, or in how they are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Method {
+    Get,
+    Head,
+    Options,
+    Connect,
+    #[default]
+    Other,
+}
+
+/// The forms of a request target (RFC 9112 section 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Form {
+    #[default]
+    Origin,
+    /// With the default port of its scheme.
+    Absolute(u16),
+    Authority,
+    Asterisk,
+}
+
+/// What a request says, so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RequestFacts {
+    /// The one empty line before the request line has been seen.
+    skipped: bool,
+    method: Method,
+    form: Form,
+    version: (u8, u8),
+    /// The authority of an absolute-form target.
+    authority: Span,
+    /// Empty, or starts with `/`.
+    pub(super) path: Span,
+    pub(super) query: Option<Span>,
+    /// Where the fields start.
+    pub(super) fields: usize,
+    host: Single,
+    origin: Single,
+    key: Single,
+    websocket_version: Single,
+    content_length: Single,
+    transfer_encoding: bool,
+    expect: bool,
+    upgrade: List,
+    upgrade_has_websocket: bool,
+    connection: List,
+    connection_has_upgrade: bool,
+    pub(super) subprotocols: List,
+    pub(super) extensions: List,
+}
+
+impl Lines for RequestFacts {
+    type Error = RequestError;
+
+    fn start(&mut self, head: &[u8], line: Span) -> Result<bool, RequestError> {
+        // "A server that is expecting to receive and parse a request-line SHOULD ignore at least
+        // one empty line (CRLF) received prior to the request-line" (RFC 9112 section 2.2).
+        if line.of(head).is_empty() && !self.skipped {
+            self.skipped = true;
+            return Ok(false);
+        }
+        self.fields = line.next_line();
+        self.request_line(head, line).ok_or(RequestError::RequestLine)?;
+        Ok(true)
+    }
+
+    fn field(&mut self, head: &[u8], name: Span, value: Span) -> Result<(), RequestError> {
+        let text = value.of(head);
+        match Name::of(name.of(head)) {
+            Name::Host => self.host.add(value),
+            Name::Origin => self.origin.add(value),
+            Name::Key => self.key.add(value),
+            Name::Version => self.websocket_version.add(value),
+            Name::ContentLength => self.content_length.add(value),
+            Name::TransferEncoding => self.transfer_encoding = true,
+            Name::Expect => self.expect = true,
+            Name::Upgrade => self.upgrade.add(text, |element| {
+                self.upgrade_has_websocket |= element.eq_ignore_ascii_case(b"websocket");
+                is_protocol(element)
+            }),
+            Name::Connection => self.connection.add(text, |element| {
+                self.connection_has_upgrade |= element.eq_ignore_ascii_case(b"upgrade");
+                is_token(element)
+            }),
+            Name::Protocol => self.subprotocols.add(text, is_token),
+            Name::Extensions => extensions::check(&mut self.extensions, text),
+            Name::Accept | Name::Other => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &[u8]) -> Result<bool, RequestError> {
+        Ok(true)
+    }
+}
+
+impl RequestFacts {
+    /// `method SP request-target SP HTTP-version` (RFC 9112 section 3), nothing else.
+    fn request_line(&mut self, head: &[u8], line: Span) -> Option<()> {
+        let text = line.of(head);
+        let (rest, version) = text.split_last_chunk::<9>()?;
+        let &[b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = version else {
+            return None;
+        };
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
+        self.version = (digit(major)?, digit(minor)?);
+        let end = rest.iter().position(|&byte| !is_token_byte(byte))?;
+        let (method, target) = rest.split_at_checked(end)?;
+        let [b' ', target @ ..] = target else { return None };
+        if method.is_empty() || target.is_empty() || !target.iter().all(|&b| is_target_byte(b)) {
+            return None;
+        }
+        // Methods are case-sensitive (RFC 9110 section 9.1).
+        self.method = match method {
+            b"GET" => Method::Get,
+            b"HEAD" => Method::Head,
+            b"OPTIONS" => Method::Options,
+            b"CONNECT" => Method::Connect,
+            _ => Method::Other,
+        };
+        let start = end + 1;
+        self.target(target, line.part(start..start + target.len()))
+    }
+
+    /// "If the target's form is absolute, the received host is replaced" (RFC 9112 section 3.2.2).
+    fn target(&mut self, target: &[u8], span: Span) -> Option<()> {
+        let path = if target.starts_with(b"/") {
+            0
+        } else if target == b"*" {
+            self.form = Form::Asterisk;
+            return Some(());
+        } else if let Some(colon) = target.windows(3).position(|three| three == b"://") {
+            self.form = Form::Absolute(match target.get(..colon)? {
+                scheme if scheme.eq_ignore_ascii_case(b"http") => 80,
+                scheme if scheme.eq_ignore_ascii_case(b"https") => 443,
+                _ => return None,
+            });
+            let start = colon + 3;
+            let rest = target.get(start..)?;
+            let len = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
+            Authority::parse(rest.get(..len)?)?;
+            self.authority = span.part(start..start + len);
+            start + len
+        } else {
+            Authority::parse(target)?;
+            self.form = Form::Authority;
+            return Some(());
+        };
+        let mark = memchr::memchr(b'?', target);
+        self.path = span.part(path..mark.unwrap_or(target.len()));
+        self.query = mark.map(|mark| span.part(mark + 1..target.len()));
+        Some(())
+    }
+
+    /// Whether the request may be upgraded; the first rule that it breaks, if not.
+    ///
+    /// [`RequestError::NotAnUpgrade`] comes after every rule that any request has to keep, and
+    /// before those of an upgrade: a plain request breaks it, and nothing before it.
+    pub(super) fn judge(&self, head: &[u8]) -> Result<(), RequestError> {
+        let rules = [
+            (self.form_fits_method(), RequestError::TargetForm),
+            (self.version.0 <= 1, RequestError::VersionUnsupported),
+            // "If the HTTP version is 1.0, Upgrade MUST be ignored" (RFC 9110 section 7.8).
+            (self.version >= (1, 1), RequestError::VersionTooOld),
+            (self.method == Method::Get, RequestError::Method),
+            (self.has_host(head), RequestError::Host),
+            (!self.has_body(head), RequestError::Body),
+            (!self.expect, RequestError::Expectation),
+            (self.origin_is_readable(head), RequestError::Origin),
+            (self.upgrade.is_well_formed() || !self.upgrade.is_present(), RequestError::Upgrade),
+            (self.upgrade_has_websocket, RequestError::NotAnUpgrade),
+            (
+                self.connection.is_well_formed() && self.connection_has_upgrade,
+                RequestError::Connection,
+            ),
+        ];
+        if let Some(&(_, error)) = rules.iter().find(|(holds, _)| !holds) {
+            return Err(error);
+        }
+        match self.websocket_version.only().and_then(|version| parse_version(version.of(head))) {
+            Some(13) => {}
+            Some(_) => return Err(RequestError::WebSocketVersionUnsupported),
+            None => return Err(RequestError::WebSocketVersion),
+        }
+        if !self.key.only().is_some_and(|key| key::is_valid(key.of(head))) {
+            return Err(RequestError::Key);
+        }
+        let is_fine = |list: List| list.is_well_formed() || !list.is_present();
+        if !is_fine(self.subprotocols) || has_duplicates(self, head) {
+            return Err(RequestError::Subprotocols);
+        }
+        is_fine(self.extensions).then_some(()).ok_or(RequestError::Extensions)
+    }
+
+    const fn form_fits_method(&self) -> bool {
+        match self.form {
+            Form::Origin | Form::Absolute(_) => !matches!(self.method, Method::Connect),
+            Form::Authority => matches!(self.method, Method::Connect),
+            Form::Asterisk => matches!(self.method, Method::Options),
+        }
+    }
+
+    fn has_host(&self, head: &[u8]) -> bool {
+        self.host.only().is_some_and(|host| {
+            let host = host.of(head);
+            let may_be_empty = matches!(self.form, Form::Absolute(_));
+            Authority::parse(host).is_some() || host.is_empty() && may_be_empty
+        })
+    }
+
+    /// Only a single `Content-Length: 0` says that there is none.
+    fn has_body(&self, head: &[u8]) -> bool {
+        let length = self.content_length;
+        let is_zero = length.only().is_some_and(|length| length.of(head) == b"0");
+        self.transfer_encoding || !is_zero && length.lines > 0
+    }
+
+    fn origin_is_readable(&self, head: &[u8]) -> bool {
+        self.origin.lines == 0 || self.origin.only().is_some_and(|o| o.of(head).is_ascii())
+    }
+
+    pub(super) fn origin<'a>(&self, head: &'a [u8]) -> Option<&'a str> {
+        self.origin.only().map(|origin| origin.text(head))
+    }
+
+    pub(super) fn key<'a>(&self, head: &'a [u8]) -> &'a [u8] {
+        self.key.value.of(head)
+    }
+
+    /// "An origin server MUST ignore the received Host header field (if any)" when the target is
+    /// in absolute-form (RFC 9112 section 3.2.2).
+    pub(super) const fn authority(&self) -> Span {
+        match self.form {
+            Form::Absolute(_) => self.authority,
+            _ => self.host.value,
+        }
+    }
+
+    pub(super) fn host_differs(&self, head: &[u8]) -> bool {
+        let Form::Absolute(default) = self.form else { return false };
+        let parse = |span: Span| Authority::parse(span.of(head));
+        match (parse(self.authority), parse(self.host.value)) {
+            (Some(target), Some(host)) => !target.is_same(host, default),
+            _ => true,
+        }
+    }
+
+    /// "The server MUST NOT send content in the response" to HEAD (RFC 9110 section 9.3.2).
+    pub(super) const fn wants_no_content(&self) -> bool {
+        matches!(self.method, Method::Head)
+    }
+}
+
+/// A version is 0 to 255, without a leading zero (RFC 6455 section 4.3).
+fn parse_version(text: &[u8]) -> Option<u8> {
+    match text {
+        [b'0'] => Some(0),
+        [b'1'..=b'9', ..] => core::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// "The elements that comprise this value MUST be non-empty strings [...] and MUST all be unique
+/// strings" (RFC 6455 section 4.1, item 10). At most 64, so a comparison of all pairs is bounded.
+fn has_duplicates(facts: &RequestFacts, head: &[u8]) -> bool {
+    let mut offers = subprotocols(facts, head);
+    while let Some(offer) = offers.next() {
+        if offers.clone().any(|other| other == offer) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The subprotocols that a well-formed request offers, in order, over all its lines.
+pub(super) fn subprotocols<'a>(
+    facts: &RequestFacts,
+    head: &'a [u8],
+) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+    let is_offered = facts.subprotocols.is_present();
+    let fields = super::head::Fields::new(if is_offered { head } else { &[] }, facts.fields);
+    fields
+        .filter(|(name, _)| Name::of(name.as_bytes()) == Name::Protocol)
+        .flat_map(|(_, value)| list::elements(value))
+}

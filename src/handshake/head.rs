@@ -1,0 +1,420 @@
+//! RFC 9112 sections 2 to 5, the part that an opening handshake needs: a head, read line by line.
+//!
+//! It finds lines and splits fields; what they mean is decided by the [`Lines`] it is given. It
+//! takes CRLF only, no obs-fold, no space before a colon, and refuses a control character at the
+//! byte that shows it, so that a TLS ClientHello or noise is answered at once.
+//!
+//! Invariant: no byte is looked at again once a later one was, except a CR that waits for its LF:
+//! the work for a head of n bytes is O(n) however it was cut. All that is decided, is decided in
+//! the order of the stream, so the outcome does not depend on the cuts either.
+
+use crate::config::Config;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::mem;
+
+/// The longest first word of a head: a method. The longest one registered with IANA has 17 bytes.
+pub(super) const MAX_FIRST_WORD: usize = 32;
+
+/// A stretch of a head. Positions stay valid when the head moves from the input to the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        // A head is shorter than 4 GiB: `Scanner::line` sees to that.
+        let narrow = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: narrow(start), end: narrow(end) }
+    }
+
+    /// The part of this span that `part` names, counted from its start.
+    pub(super) fn part(self, part: core::ops::Range<usize>) -> Self {
+        let start = self.start();
+        Self::new(start.saturating_add(part.start), start.saturating_add(part.end))
+    }
+
+    pub(super) const fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// Where the line after this one starts.
+    pub(super) const fn next_line(self) -> usize {
+        self.end as usize + 2
+    }
+
+    pub(super) fn of(self, head: &[u8]) -> &[u8] {
+        head.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// The text of a span that was found to be ASCII when its line arrived.
+    pub(super) fn text(self, head: &[u8]) -> &str {
+        core::str::from_utf8(self.of(head)).unwrap_or_default()
+    }
+}
+
+/// What breaks a head before its meaning is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeadError {
+    Control,
+    FirstWordTooLong,
+    StartLineTooLong,
+    FieldTooLong,
+    HeadTooLarge,
+    TooManyFields,
+    Field,
+}
+
+/// What is told of each line, in order, once.
+pub(super) trait Lines {
+    type Error: From<HeadError>;
+
+    /// The start line. False: this was not it, the next one may be.
+    fn start(&mut self, head: &[u8], line: Span) -> Result<bool, Self::Error>;
+
+    /// A field: its name is a token, its value trimmed and free of control characters but HTAB.
+    fn field(&mut self, head: &[u8], name: Span, value: Span) -> Result<(), Self::Error>;
+
+    /// The blank line. False: another head follows.
+    fn end(&mut self, head: &[u8]) -> Result<bool, Self::Error>;
+}
+
+/// A head on its way in: nothing on the heap unless it comes in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    /// `kept.len() <= max_head + 1`, and `kept` is empty or starts with the first byte received.
+    kept: Vec<u8>,
+    scanner: Scanner,
+}
+
+impl Intake {
+    /// Takes what belongs to the head from `input`; the head, once its blank line has come.
+    ///
+    /// What follows the head stays in `input`. Nothing else does.
+    pub(super) fn read<'b, L: Lines>(
+        &mut self,
+        config: &Config,
+        lines: &mut L,
+        input: &mut &'b mut [u8],
+    ) -> Option<Result<Cow<'b, [u8]>, L::Error>> {
+        let bytes = mem::take(input);
+        let before = self.kept.len();
+        let scanned = if before == 0 {
+            let scanned = self.scanner.run(config, bytes, lines);
+            if let Ok(None) = scanned {
+                self.keep(config, bytes);
+            }
+            scanned
+        } else {
+            // One byte over the limit is enough to see that it is exceeded.
+            let room = config.max_head.saturating_add(1).saturating_sub(before);
+            self.keep(config, bytes.get(..room).unwrap_or(bytes));
+            self.scanner.run(config, &self.kept, lines)
+        };
+        match scanned {
+            Ok(Some(end)) => {
+                let (head, rest) = bytes.split_at_mut_checked(end.saturating_sub(before))?;
+                *input = rest;
+                Some(Ok(if before == 0 {
+                    Cow::Borrowed(head)
+                } else {
+                    self.kept.truncate(end);
+                    Cow::Owned(mem::take(&mut self.kept))
+                }))
+            }
+            Ok(None) => None,
+            Err(error) => {
+                self.kept = Vec::new();
+                Some(Err(error))
+            }
+        }
+    }
+
+    /// Appends, doubling the room but never beyond what a head may need.
+    fn keep(&mut self, config: &Config, bytes: &[u8]) {
+        let needed = self.kept.len().saturating_add(bytes.len());
+        if needed > self.kept.capacity() {
+            let most = config.max_head.saturating_add(1);
+            let room = self.kept.capacity().saturating_mul(2).max(512).min(most).max(needed);
+            self.kept.reserve_exact(room - self.kept.len());
+        }
+        self.kept.extend_from_slice(bytes);
+    }
+}
+
+/// A place in a growing head.
+#[derive(Debug, Default)]
+struct Scanner {
+    /// Where the current line starts.
+    line: usize,
+    /// `line <= scanned`, and `line..scanned` holds no control character.
+    scanned: usize,
+    /// The start line has been seen; its fields are next.
+    started: bool,
+    fields: u16,
+}
+
+impl Scanner {
+    /// Tells `lines` of each line that is complete; where the head ends, once it has.
+    fn run<L: Lines>(
+        &mut self,
+        config: &Config,
+        head: &[u8],
+        lines: &mut L,
+    ) -> Result<Option<usize>, L::Error> {
+        while let Some(line) = self.line(config, head)? {
+            let text = line.of(head);
+            if !self.started {
+                self.started = lines.start(head, line)?;
+            } else if !text.is_empty() {
+                if self.fields >= config.max_fields {
+                    return Err(HeadError::TooManyFields.into());
+                }
+                self.fields += 1;
+                let (name, value) = split_field(text).ok_or(HeadError::Field)?;
+                lines.field(head, line.part(name), line.part(value))?;
+            } else if lines.end(head)? {
+                return Ok(Some(self.line));
+            } else {
+                (self.started, self.fields) = (false, 0);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next line without its CRLF, if all of it has come.
+    ///
+    /// Two bytes may be one too many: the one after the longest line, where only a CR may stand,
+    /// and the one after the longest head. The first of the two decides.
+    fn line(&mut self, config: &Config, head: &[u8]) -> Result<Option<Span>, HeadError> {
+        let max_head = config.max_head.min(u32::MAX as usize);
+        let (longest, too_long) = self.longest(config, head);
+        let last = self.line.saturating_add(longest);
+        let window = head.len().min(max_head).min(last.saturating_add(1));
+        let fresh = head.get(self.scanned..window).unwrap_or_default();
+        let Some(clean) = first_control(fresh) else {
+            self.scanned = self.scanned.max(window);
+            return match head.len() {
+                len if len > max_head && max_head <= last => Err(HeadError::HeadTooLarge),
+                len if len > last => Err(too_long),
+                _ => Ok(None),
+            };
+        };
+        let at = self.scanned.saturating_add(clean);
+        self.scanned = at;
+        if head.get(at) != Some(&b'\r') {
+            return Err(if at == last { too_long } else { HeadError::Control });
+        }
+        match head.get(at + 1) {
+            None => Ok(None),
+            Some(_) if at + 1 >= max_head => Err(HeadError::HeadTooLarge),
+            Some(b'\n') => {
+                let line = Span::new(self.line, at);
+                self.line = at + 2;
+                self.scanned = self.line;
+                Ok(Some(line))
+            }
+            Some(_) => Err(HeadError::Control),
+        }
+    }
+
+    /// How long the current line may be, and what it breaks by being longer.
+    fn longest(&self, config: &Config, head: &[u8]) -> (usize, HeadError) {
+        if self.started {
+            return (config.max_line, HeadError::FieldTooLong);
+        }
+        let beyond = self.line.saturating_add(MAX_FIRST_WORD);
+        let word_is_open = config.max_line > MAX_FIRST_WORD && self.scanned <= beyond && {
+            let seen = head.get(self.line..=beyond).or_else(|| head.get(self.line..));
+            !seen.unwrap_or_default().contains(&b' ')
+        };
+        if word_is_open {
+            (MAX_FIRST_WORD, HeadError::FirstWordTooLong)
+        } else {
+            (config.max_line, HeadError::StartLineTooLong)
+        }
+    }
+}
+
+/// The fields of a head that has been read: names and values as received.
+#[derive(Debug, Clone)]
+pub struct Fields<'a> {
+    /// Starts at a line; ends with the blank line.
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(head: &'a [u8], start: usize) -> Self {
+        Self { rest: head.get(start..).unwrap_or_default() }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (line, rest) = self.rest.split_at_checked(memchr::memchr(b'\r', self.rest)?)?;
+        let (name, value) = split_field(line)?;
+        self.rest = rest.get(2..)?;
+        Some((core::str::from_utf8(line.get(name)?).ok()?, line.get(value)?))
+    }
+}
+
+/// Name and value of a field line (RFC 9112 section 5), by their places in it.
+///
+/// A line that starts with whitespace is obs-fold, and "no whitespace is allowed between the field
+/// name and colon": both fail because neither is a token character.
+fn split_field(line: &[u8]) -> Option<(core::ops::Range<usize>, core::ops::Range<usize>)> {
+    let colon = line.iter().position(|&byte| !is_token_byte(byte))?;
+    if colon == 0 || line.get(colon) != Some(&b':') {
+        return None;
+    }
+    let value = line.get(colon + 1..)?;
+    let left = value.len() - trim_start(value).len();
+    let start = colon + 1 + left;
+    Some((0..colon, start..start + trim(value).len()))
+}
+
+/// tchar (RFC 9110 section 5.6.2).
+pub(super) const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
+        | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
+}
+
+/// A control character that no line may hold: any but HTAB (RFC 9110 section 5.5).
+pub(super) const fn is_control(byte: u8) -> bool {
+    byte < b' ' && byte != b'\t' || byte == 0x7f
+}
+
+/// Without the optional whitespace around it (RFC 9110 section 5.6.3): SP and HTAB only.
+pub(super) fn trim(mut value: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    trim_start(value)
+}
+
+/// Without the optional whitespace before it.
+pub(super) fn trim_start(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    value
+}
+
+/// Where the first control character is. Sixteen bytes at a time, without a branch for each.
+fn first_control(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<16>() {
+        if block.iter().fold(false, |found, &byte| found | is_control(byte)) {
+            break;
+        }
+        rest = after;
+    }
+    let clean = bytes.len() - rest.len();
+    rest.iter().position(|&byte| is_control(byte)).map(|at| clean + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes any line.
+    struct Any;
+
+    impl Lines for Any {
+        type Error = HeadError;
+
+        fn start(&mut self, _: &[u8], _: Span) -> Result<bool, HeadError> {
+            Ok(true)
+        }
+
+        fn field(&mut self, _: &[u8], _: Span, _: Span) -> Result<(), HeadError> {
+            Ok(())
+        }
+
+        fn end(&mut self, _: &[u8]) -> Result<bool, HeadError> {
+            Ok(true)
+        }
+    }
+
+    fn longest_head() -> Vec<u8> {
+        let line = |len: usize| format!("X: {}\r\n", "a".repeat(len - 5));
+        let head = format!("GET / HTTP/1.1\r\n{}{}{}\r\n", line(8000), line(8000), line(366));
+        assert_eq!(head.len(), 16 << 10);
+        head.into_bytes()
+    }
+
+    // req: X-07
+    #[test]
+    fn no_byte_is_looked_at_again_but_a_cr() {
+        let (config, head) = (Config::default(), longest_head());
+        let mut scanner = Scanner::default();
+        for len in 1..=head.len() {
+            // What a call looks at is what it was not past before.
+            assert!(len - scanner.scanned <= 2, "{} at {len}", scanner.scanned);
+            let end = scanner.run(&config, &head[..len], &mut Any).unwrap();
+            assert_eq!(end, (len == head.len()).then_some(len));
+        }
+    }
+
+    // req: X-06, H-43
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let config = Config::default();
+        let mut intake = Intake::default();
+        assert_eq!(intake.kept.capacity(), 0);
+        let mut bytes = longest_head();
+        bytes.truncate(bytes.len() - 4);
+        bytes.resize(100_000, b'a');
+        for chunk in bytes.chunks_mut(7) {
+            let verdict = intake.read(&config, &mut Any, &mut &mut *chunk);
+            assert!(intake.kept.capacity() <= config.max_head + 1);
+            if let Some(verdict) = verdict {
+                assert_eq!(verdict, Err(HeadError::HeadTooLarge));
+                assert_eq!(intake.kept.capacity(), 0);
+                return;
+            }
+        }
+        panic!("a head without end");
+    }
+
+    // req: H-36, H-37
+    #[test]
+    fn field_lines() {
+        for (line, wanted) in [
+            ("a:b", Some(("a", "b"))),
+            ("a:", Some(("a", ""))),
+            ("a: \t ", Some(("a", ""))),
+            ("a:\tb c \t", Some(("a", "b c"))),
+            ("a::b", Some(("a", ":b"))),
+            ("", None),
+            ("a", None),
+            (":b", None),
+            ("a :b", None),
+            (" a:b", None),
+            ("é:b", None),
+        ] {
+            let found = split_field(line.as_bytes());
+            assert_eq!(found.map(|(name, value)| (&line[name], &line[value])), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn controls_are_found_wherever_they_are() {
+        for len in 0..70 {
+            let clean = vec![b'a'; len];
+            assert_eq!(first_control(&clean), None);
+            for at in 0..len {
+                for control in [b'\r', b'\n', 0, 0x1f, 0x7f] {
+                    let mut bytes = clean.clone();
+                    (bytes[at], bytes[len - 1]) = (control, b'\0');
+                    assert_eq!(first_control(&bytes), Some(at), "{control} at {at} of {len}");
+                }
+            }
+        }
+    }
+}

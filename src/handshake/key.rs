@@ -1,0 +1,127 @@
+//! RFC 6455 sections 4.1 (item 7) and 4.2.2 (item 5.4): the key of a request and its answer.
+//!
+//! Pure functions, without an allocator: they serve hosts that parse HTTP on their own as well.
+//! They prove that the server read a WebSocket request, and nothing else: neither is a secret.
+//!
+//! Invariant: what [`encode`] makes, [`is_valid`] takes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1_smol::Sha1;
+
+/// "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" (RFC 6455 section 1.3): a value "unlikely to be used by
+/// network endpoints that do not understand the WebSocket Protocol".
+const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The `Sec-WebSocket-Accept` value that answers a key (RFC 6455 section 4.2.2, item 5.4).
+///
+/// The key is hashed as it was received, not decoded: its base64 text is what counts.
+///
+/// ```
+/// use sockless::handshake::key;
+/// assert_eq!(&key::accept(b"dGhlIHNhbXBsZSBub25jZQ=="), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+#[must_use]
+pub fn accept(key: &[u8]) -> [u8; 28] {
+    let mut hash = Sha1::new();
+    hash.update(key);
+    hash.update(GUID);
+    let mut value = [0; 28];
+    // 20 bytes are 28 in base64, always: there is no other outcome.
+    let written = STANDARD.encode_slice(hash.digest().bytes(), &mut value);
+    debug_assert_eq!(written, Ok(value.len()));
+    value
+}
+
+/// The `Sec-WebSocket-Key` value of a nonce (RFC 6455 section 4.1, item 7).
+///
+/// "The nonce MUST be selected randomly for each connection."
+///
+/// ```
+/// use sockless::handshake::key;
+/// assert_eq!(&key::encode(*b"the sample nonce"), b"dGhlIHNhbXBsZSBub25jZQ==");
+/// ```
+#[must_use]
+pub fn encode(nonce: [u8; 16]) -> [u8; 24] {
+    let mut value = [0; 24];
+    let written = STANDARD.encode_slice(nonce, &mut value);
+    debug_assert_eq!(written, Ok(value.len()));
+    value
+}
+
+/// Whether a received `Sec-WebSocket-Key` is base64 of 16 bytes (RFC 6455 section 4.2.1, item 5).
+///
+/// That is 22 characters of the alphabet and `==`. The four bits of the last character that carry
+/// nothing may be set: the example in section 4.1 of the RFC has a key like that.
+///
+/// ```
+/// use sockless::handshake::key;
+/// assert!(key::is_valid(b"AQIDBAUGBwgJCgsMDQ4PEC=="));
+/// assert!(!key::is_valid(b"AQIDBAUGBwgJCgsMDQ4PEC"));
+/// ```
+pub fn is_valid(key: &[u8]) -> bool {
+    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    match key.split_last_chunk() {
+        Some((text, b"==")) => text.len() == 22 && text.iter().all(alphabet),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{accept, encode, is_valid};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    // req: W4.2.2-13
+    #[test]
+    fn known_answers() {
+        let cases: [(&[u8; 24], &[u8; 28]); 5] = [
+            (b"dGhlIHNhbXBsZSBub25jZQ==", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            (b"x3JJHMbDL1EzLkh9GBhXDw==", b"HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
+            (b"sN9cRrP/n9NdMgdcy2VJFQ==", b"fFBooB7FAkLlXgRSz0BT3v4hq5s="),
+            (b"NlNG/FK/FrQS/RH5Bcy9Gw==", b"61owE5R5/c6QNYBTkaX4yWAmFos="),
+            // Bits that carry nothing are hashed as sent: not the answer to `...EA==`.
+            (b"AQIDBAUGBwgJCgsMDQ4PEC==", b"OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
+        ];
+        for (key, answer) in cases {
+            assert_eq!(accept(key), *answer);
+            assert!(is_valid(key));
+        }
+    }
+
+    // req: W4.1-15
+    #[test]
+    fn keys_are_canonical_base64_of_the_nonce() {
+        for seed in 0..=255_u8 {
+            let nonce = [seed, 0, 255, seed ^ 0x55, 1, 2, 3, 4, 5, 6, 7, 8, 9, seed, seed, !seed];
+            let key = encode(nonce);
+            assert!(is_valid(&key) && key.ends_with(b"=="));
+            let mut decoded = [0; 18];
+            let len = STANDARD.decode_slice(key, &mut decoded).unwrap();
+            assert_eq!(decoded[..len], nonce);
+        }
+    }
+
+    // req: W4.2.1-08
+    #[test]
+    fn only_22_characters_and_two_pads_are_a_key() {
+        for (key, wanted) in [
+            ("AQIDBAUGBwgJCgsMDQ4PEA==", true),
+            ("++++++++++++++++++++//==", true),
+            ("", false),
+            ("==", false),
+            ("AQIDBAUGBwgJCgsMDQ4P", false),         // 15 bytes
+            ("AQIDBAUGBwgJCgsMDQ4PEBE=", false),     // 17 bytes
+            ("AQIDBAUGBwgJCgsMDQ4P-_==", false),     // the alphabet of URLs
+            ("AQIDBAUGBwgJCgsMDQ4PEA", false),       // no pad
+            ("AQIDBAUGBwgJCgsMDQ4PEA=", false),      // one pad
+            ("AQIDBAUGBwgJCgsMDQ4PE===", false),     // three pads
+            ("AQIDBAUGBwg JCgsMDQ4PE==", false),     // a space inside
+            ("AQIDBAUGBwgJCgsMDQ4PEA==AAAA", false), // text after the pad
+            ("AQIDBAUGBwgJCgsMDQ4PEAA==", false),
+        ] {
+            assert_eq!(is_valid(key.as_bytes()), wanted, "{key}");
+        }
+    }
+}

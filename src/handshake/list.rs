@@ -1,0 +1,232 @@
+//! RFC 9110 section 5.6: tokens, quoted strings, and comma-separated lists.
+//!
+//! Lists are read in one pass, element by element, and several field lines count as one list. It
+//! does not know what the elements mean.
+//!
+//! Invariant: a list that was found well-formed has 1 to [`MAX_ELEMENTS`] elements, and no more
+//! than [`MAX_EMPTY`] empty places between them.
+
+use super::head::{is_token_byte, trim, trim_start};
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+/// How many elements a list may have.
+const MAX_ELEMENTS: u8 = 64;
+
+/// "A recipient MUST parse and ignore a reasonable number of empty list elements" (RFC 9110
+/// section 5.6.1.2): this many.
+const MAX_EMPTY: u8 = 16;
+
+/// What is known of a list whose field lines arrive one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct List {
+    elements: u8,
+    empty: u8,
+    broken: bool,
+}
+
+impl List {
+    /// Adds a field line; `each` says of every element whether it is well-formed.
+    pub(super) fn add<'a>(&mut self, value: &'a [u8], mut each: impl FnMut(&'a [u8]) -> bool) {
+        for element in value.split(|&byte| byte == b',').map(trim) {
+            let (count, most) = if element.is_empty() {
+                (&mut self.empty, MAX_EMPTY)
+            } else {
+                (&mut self.elements, MAX_ELEMENTS)
+            };
+            if *count == most || !element.is_empty() && !each(element) {
+                self.broken = true;
+            }
+            if self.broken {
+                return;
+            }
+            *count += 1;
+        }
+    }
+
+    /// Whether a field line with this list has come.
+    pub(super) const fn is_present(self) -> bool {
+        self.elements > 0 || self.empty > 0 || self.broken
+    }
+
+    pub(super) const fn len(self) -> u8 {
+        self.elements
+    }
+
+    /// Whether it is `1#element`: "at least one non-empty element" (RFC 9110 section 5.6.1.2).
+    pub(super) const fn is_well_formed(self) -> bool {
+        self.elements > 0 && !self.broken
+    }
+}
+
+/// The elements of one field line of a list of tokens that was found well-formed.
+pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &str> + Clone {
+    let elements = value.split(|&byte| byte == b',').map(trim);
+    elements.filter(|element| !element.is_empty()).filter_map(|e| core::str::from_utf8(e).ok())
+}
+
+/// `token` (RFC 9110 section 5.6.2).
+pub(super) fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+}
+
+/// `protocol-name ["/" protocol-version]`, an element of Upgrade (RFC 9110 section 7.8).
+pub(super) fn is_protocol(text: &[u8]) -> bool {
+    match text.iter().position(|&byte| byte == b'/').and_then(|at| text.split_at_checked(at)) {
+        Some((name, [_, version @ ..])) => is_token(name) && is_token(version),
+        _ => is_token(text),
+    }
+}
+
+/// A place in a field value.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
+
+impl<'a> Cursor<'a> {
+    /// Steps over `byte`, and the whitespace around it, if it is next.
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        match trim_start(self.0).split_first() {
+            Some((&first, rest)) if first == byte => {
+                self.0 = trim_start(rest);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing but whitespace is left.
+    pub(super) fn is_done(&self) -> bool {
+        trim_start(self.0).is_empty()
+    }
+
+    /// The token that is next.
+    pub(super) fn token(&mut self) -> Option<&'a str> {
+        let text = trim_start(self.0);
+        let len = text.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(text.len());
+        let (token, rest) = text.split_at_checked(len)?;
+        self.0 = rest;
+        core::str::from_utf8(token).ok().filter(|token| !token.is_empty())
+    }
+
+    /// The token that is next, be it bare or in quotes.
+    ///
+    /// "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST
+    /// conform to the 'token' ABNF" (RFC 6455 section 9.1). Copied only if it has a backslash.
+    pub(super) fn token_or_quoted(&mut self) -> Option<Cow<'a, str>> {
+        let [b'"', quoted @ ..] = trim_start(self.0) else {
+            return self.token().map(Cow::Borrowed);
+        };
+        let mut rest = Cursor(quoted);
+        let plain = quoted.iter().position(|&byte| !is_token_byte(byte))?;
+        if quoted.get(plain) == Some(&b'"') {
+            let token = rest.token()?;
+            self.0 = rest.0.get(1..)?;
+            return Some(Cow::Borrowed(token));
+        }
+        let mut token = String::new();
+        loop {
+            let (&first, after) = rest.0.split_first()?;
+            let (byte, after) = match first {
+                b'"' => break self.0 = after,
+                b'\\' => after.split_first().map(|(&byte, after)| (byte, after))?,
+                _ => (first, after),
+            };
+            if !is_token_byte(byte) {
+                return None;
+            }
+            token.push(char::from(byte));
+            rest.0 = after;
+        }
+        (!token.is_empty()).then_some(Cow::Owned(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn well_formed(lines: &[&str]) -> bool {
+        let mut list = List::default();
+        for line in lines {
+            list.add(line.as_bytes(), is_token);
+        }
+        list.is_well_formed()
+    }
+
+    // req: H-41, W4.3-03
+    // bound: L-13
+    #[test]
+    fn lists() {
+        for (lines, wanted) in [
+            (&["a"][..], true),
+            (&["a, b\t ,c"], true),
+            (&["a,,b"], true),
+            (&[",a", "b,"], true),
+            (&["", "a"], true),
+            (&[], false),
+            (&[""], false),
+            (&[","], false),
+            (&[" , ,"], false),
+            (&["a b"], false),
+            (&["a;b"], false),
+            (&["\"a\""], false),
+            (&["a/b"], false),
+            (&["a", "b c"], false),
+            (&["é"], false),
+        ] {
+            assert_eq!(well_formed(lines), wanted, "{lines:?}");
+        }
+        let with_empty = |n: usize| format!("{}a", ",".repeat(n));
+        assert!(well_formed(&[&with_empty(16)]) && well_formed(&[&with_empty(8), &with_empty(8)]));
+        assert!(!well_formed(&[&with_empty(17)]) && !well_formed(&[&with_empty(1000)]));
+        assert!(!well_formed(&[&with_empty(8), &with_empty(9)]));
+        let with_elements = |n: usize| vec!["a"; n].join(",");
+        assert!(well_formed(&[&with_elements(64)]) && !well_formed(&[&with_elements(65)]));
+    }
+
+    // req: W2.1-01, H-46
+    #[test]
+    fn protocol_names() {
+        for (text, wanted) in [
+            ("websocket", true),
+            ("websocket/13", true),
+            ("a/", false),
+            ("/a", false),
+            ("a/b/c", false),
+            ("web socket", false),
+            ("", false),
+        ] {
+            assert_eq!(is_protocol(text.as_bytes()), wanted, "{text}");
+        }
+    }
+
+    // req: H-42, W4.3-01
+    #[test]
+    fn quoted_tokens() {
+        for (text, wanted) in [
+            ("10", Some(("10", ""))),
+            ("10;", Some(("10", ";"))),
+            ("\"10\"", Some(("10", ""))),
+            ("\"10\" ; x", Some(("10", " ; x"))),
+            ("\"1\\0\"x", Some(("10", "x"))),
+            ("\"\\1\\0\"", Some(("10", ""))),
+            ("", None),
+            ("\"", None),
+            ("\"\"", None),
+            ("\"a", None),
+            ("\"a\\", None),
+            ("\"a\\\"", None),
+            ("\"a b\"", None),
+            ("\"a\\ b\"", None),
+            ("\"a\\\"b\"", None),
+            ("\"a,b\"", None),
+        ] {
+            let mut cursor = Cursor(text.as_bytes());
+            let token = cursor.token_or_quoted();
+            let left = core::str::from_utf8(cursor.0).unwrap();
+            assert_eq!(token.as_deref().map(|token| (token, left)), wanted, "{text}");
+        }
+        // Linear: a value that is all escapes is given up at the first that is no token.
+        assert_eq!(Cursor(format!("\"{}", "\\\"".repeat(4000)).as_bytes()).token_or_quoted(), None);
+    }
+}

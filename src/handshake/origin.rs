@@ -1,0 +1,153 @@
+//! RFC 6455 section 10.2: which web pages may connect.
+//!
+//! A browser sends its cookies along with a handshake whatever page asked for it, and no
+//! same-origin policy applies: the server has to look at Origin. A client that is no browser may
+//! send any Origin, or none: this protects users from pages, not servers from clients.
+//!
+//! Invariant: nothing matches by a part of its text: scheme, host and port are compared whole.
+
+use super::authority::{Authority, default_port};
+
+/// Which origins may connect.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Origins<'a> {
+    /// That of the host that was asked.
+    #[default]
+    SameHost,
+    /// These, each `scheme://host[:port]`.
+    List(&'a [&'a str]),
+    /// All.
+    Any,
+}
+
+impl Origins<'_> {
+    /// Whether `origin` may connect to `host`.
+    ///
+    /// "If the server does not wish to accept this connection [...] an appropriate HTTP error code
+    /// (e.g., 403 Forbidden)" is the answer (RFC 6455 section 4.2.2). Without an Origin, the client
+    /// is no browser.
+    pub(super) fn allow(self, origin: Option<&str>, host: Option<Authority<'_>>) -> bool {
+        let Some(origin) = origin else { return true };
+        match (self, Origin::parse(origin)) {
+            (Self::Any, _) => true,
+            (_, None) => false,
+            (Self::SameHost, Some(origin)) => host.is_some_and(|host| origin.is_of(host)),
+            (Self::List(list), Some(origin)) => list
+                .iter()
+                .any(|&allowed| Origin::parse(allowed).is_some_and(|o| o.is_same(origin))),
+        }
+    }
+}
+
+/// Whether `text` is an origin that a list may hold.
+pub(super) fn is_origin(text: &str) -> bool {
+    Origin::parse(text).is_some()
+}
+
+/// An origin that has a host (RFC 6454 section 4); `null` is none.
+#[derive(Debug, Clone, Copy)]
+struct Origin<'a> {
+    scheme: &'a str,
+    authority: Authority<'a>,
+}
+
+impl<'a> Origin<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let authority = Authority::parse(authority.as_bytes())?;
+        is_scheme.then_some(Self { scheme, authority })
+    }
+
+    fn is_same(self, other: Origin<'_>) -> bool {
+        // Port 0 stands in for "none" where a scheme has no default: no origin can have it.
+        let default = default_port(self.scheme).unwrap_or_default();
+        self.scheme.eq_ignore_ascii_case(other.scheme)
+            && self.authority.is_same(other.authority, default)
+    }
+
+    /// Whether it is a page of `host`. The scheme is not known of a host, and may differ where TLS
+    /// ends in front of the server; it decides which port is meant where none is written.
+    fn is_of(self, host: Authority<'_>) -> bool {
+        default_port(self.scheme).is_some_and(|default| self.authority.is_same(host, default))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Authority, Origins, is_origin};
+
+    // req: W10.2-01
+    #[test]
+    fn pages_of_the_same_host() {
+        for (origin, host, wanted) in [
+            ("http://a.example", "a.example", true),
+            ("https://a.example", "a.example", true),
+            ("HTTP://A.Example", "a.eXAMPLE", true),
+            ("http://a.example:80", "a.example", true),
+            ("http://a.example", "a.example:80", true),
+            ("https://a.example", "a.example:443", true),
+            ("https://a.example:443", "a.example", true),
+            ("http://a.example:8080", "a.example:8080", true),
+            ("http://[::1]:3000", "[::1]:3000", true),
+            ("http://a.example:8080", "a.example", false),
+            ("http://a.example", "a.example:8080", false),
+            ("https://a.example", "a.example:80", false),
+            ("http://a.example:443", "a.example", false),
+            ("http://b.example", "a.example", false),
+            ("http://a.example.evil", "a.example", false),
+            ("http://evil-a.example", "a.example", false),
+            ("http://sub.a.example", "a.example", false),
+            ("http://a.example@evil", "a.example", false),
+            ("http://evil@a.example", "a.example", false),
+            ("http://a.example/", "a.example", false),
+            ("http://a.example http://a.example", "a.example", false),
+            ("app://a.example", "a.example", false),
+            ("//a.example", "a.example", false),
+            ("a.example", "a.example", false),
+            ("file://", "a.example", false),
+            ("null", "null", false),
+            ("", "a.example", false),
+        ] {
+            let authority = Authority::parse(host.as_bytes());
+            assert_eq!(Origins::SameHost.allow(Some(origin), authority), wanted, "{origin} {host}");
+            assert!(Origins::Any.allow(Some(origin), authority));
+        }
+        assert!(Origins::SameHost.allow(None, Authority::parse(b"a")));
+        assert!(!Origins::SameHost.allow(Some("http://a"), None));
+    }
+
+    // req: W10.2-01
+    #[test]
+    fn pages_of_a_list() {
+        let list = Origins::List(&["https://good.example", "http://[::1]:3000", "app://x"]);
+        for (origin, wanted) in [
+            ("https://good.example", true),
+            ("https://GOOD.example:443", true),
+            ("http://[::1]:3000", true),
+            ("app://x", true),
+            ("http://good.example", false),
+            ("https://good.example:444", false),
+            ("https://good.example.evil", false),
+            ("https://evil.good.example", false),
+            ("https://good.example@evil", false),
+            ("https://u@good.example", false),
+            ("https://good.example/", false),
+            ("app://x:1", false),
+            ("null", false),
+            // The host that was asked is not of the list.
+            ("https://host.example", false),
+        ] {
+            assert_eq!(
+                list.allow(Some(origin), Authority::parse(b"host.example")),
+                wanted,
+                "{origin}"
+            );
+        }
+        assert!(list.allow(None, Authority::parse(b"host.example")));
+        for not_an_origin in ["", "null", "*", "good.example", "https://good.example/", "://a"] {
+            assert!(!is_origin(not_an_origin));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! RFC 6455 section 4.2.2: what a server answers.
+
+mod handshake_support;
+
+use bytes::BytesMut;
+use handshake_support::{GET, head, outcome_with, status};
+use sockless::handshake::{Accept, Asked, FieldError, Reject, RequestError, Server};
+use std::sync::Arc;
+
+// req: W4.2.2-10, W4.2.2-11, W4.2.2-12, W4.2.2-13, W4.2.2-14, W4.2.2-15, W4.2.2-07, W4.2.2-08
+// req: W4.2.2-09, W9-01, H-61, H-52, W9.1-02
+#[test]
+fn accepting() {
+    let offer = [
+        ("Sec-WebSocket-Protocol", Some("chat, superchat")),
+        ("Sec-WebSocket-Extensions", Some("permessage-deflate")),
+    ];
+    let mut buffer = head(GET, &offer);
+    let mut out = BytesMut::new();
+    let mut server = Server::new(Arc::default());
+    let mut input = &mut buffer[..];
+    let Some(Asked::Upgrade(request)) = server.receive(&mut input, &mut out) else {
+        panic!("a good request")
+    };
+    for absent in ["", "Chat", "other", "chat, superchat"] {
+        let error = Accept::new(&request).subprotocol(absent).err();
+        assert_eq!(error, Some(FieldError::SubprotocolNotOffered));
+    }
+    for (name, value, wanted) in [
+        ("X\r\nY", "a", FieldError::Name),
+        ("X", "a\r\nY: b", FieldError::Value),
+        ("X", "\0", FieldError::Value),
+        ("Sec-WebSocket-Extensions", "permessage-deflate", FieldError::Reserved),
+        ("Content-Length", "0", FieldError::Reserved),
+        ("Transfer-Encoding", "chunked", FieldError::Reserved),
+    ] {
+        assert_eq!(Accept::new(&request).field(name, value).err(), Some(wanted), "{name}");
+    }
+    assert_eq!(Accept::new(&request).origins(&["a.example"]).err(), Some(FieldError::Origin));
+    let accept = Accept::new(&request)
+        .subprotocol("superchat")
+        .and_then(|accept| accept.field("Set-Cookie", b"a=\xff"))
+        .unwrap();
+    let (_, agreed) = server.accept(accept, &mut out).unwrap();
+    assert_eq!(agreed.subprotocol.as_deref(), Some("superchat"));
+    let wanted: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+        Sec-WebSocket-Protocol: superchat\r\nSet-Cookie: a=\xff\r\n\r\n";
+    assert_eq!(out.escape_ascii().to_string(), wanted.escape_ascii().to_string());
+    // A copy can be decided on after the input is gone.
+    let (mut later, mut out) = (Server::new(Arc::default()), BytesMut::new());
+    let request = {
+        let mut buffer = head(GET, &offer);
+        match later.receive(&mut &mut buffer[..], &mut out) {
+            Some(Asked::Upgrade(request)) => request.into_owned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (_, agreed) = later.accept(Accept::new(&request), &mut out).unwrap();
+    assert_eq!(agreed.subprotocol, None);
+    assert!(!out.windows(9).any(|w| w == b"-Protocol"));
+}
+
+// req: W10.2-01, W10.2-02, W4.2.2-04
+#[test]
+fn origins() {
+    for (origin, list, any, wanted) in [
+        (None, None, false, true),
+        (Some("http://h.example"), None, false, true),
+        (Some("https://h.example:443"), None, false, true),
+        (Some("http://h.example.evil"), None, false, false),
+        (Some("null"), None, false, false),
+        (Some("http://evil"), None, true, true),
+        (Some("https://a"), Some(&["https://a"][..]), false, true),
+        (Some("http://h.example"), Some(&["https://a"]), false, false),
+        (Some("null"), Some(&["https://a"]), false, false),
+    ] {
+        let mut buffer = head(GET, &[("Origin", origin)]);
+        let mut out = BytesMut::new();
+        let mut server = Server::new(Arc::default());
+        let Some(Asked::Upgrade(request)) = server.receive(&mut &mut buffer[..], &mut out) else {
+            panic!("a good request")
+        };
+        let mut accept = Accept::new(&request);
+        if let Some(list) = list {
+            accept = accept.origins(list).unwrap();
+        }
+        if any {
+            accept = accept.any_origin();
+        }
+        let accepted = server.accept(accept, &mut out).map(|_| ());
+        let wanted = wanted.then_some(()).ok_or(RequestError::OriginNotAllowed);
+        assert_eq!(accepted, wanted, "{origin:?}");
+        assert_eq!(status(&out), if wanted.is_ok() { 101 } else { 403 });
+    }
+}
+
+// req: W4.2.2-02, W4.2.2-03, W4.2.2-06, H-32, H-61, H-52, H-45, H-58
+#[test]
+fn rejecting() {
+    let reject = |reject: &Reject<'_>| {
+        let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
+        let mut buffer = head(GET, &[]);
+        assert!(server.receive(&mut &mut buffer[..], &mut out).is_some());
+        server.reject(reject, &mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    };
+    let cases = [
+        (
+            Reject::new(401).and_then(|r| r.field("WWW-Authenticate", "Basic realm=\"a\"")),
+            "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\
+             WWW-Authenticate: Basic realm=\"a\"\r\n\r\n",
+        ),
+        (
+            Reject::new(301).and_then(|r| r.field("Location", "/b")),
+            "HTTP/1.1 301 Moved Permanently\r\nConnection: close\r\nContent-Length: 0\r\n\
+             Location: /b\r\n\r\n",
+        ),
+        (
+            Reject::new(404).and_then(|r| r.body("text/plain", b"no")),
+            "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 2\r\n\
+             Content-Type: text/plain\r\n\r\nno",
+        ),
+        (Reject::new(599), "HTTP/1.1 599 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+        (
+            Reject::new(503).and_then(|r| r.reason("Busy now")),
+            "HTTP/1.1 503 Busy now\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        ),
+        (Reject::new(204), "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
+        (
+            Reject::new(405).and_then(|r| r.field("allow", "PUT")),
+            "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\
+             allow: PUT\r\n\r\n",
+        ),
+        (
+            Reject::new(426),
+            "HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n",
+        ),
+    ];
+    for (given, wanted) in cases {
+        assert_eq!(reject(&given.unwrap()), wanted);
+    }
+    for status in [0, 100, 101, 199, 600, 999] {
+        assert_eq!(Reject::new(status).err(), Some(FieldError::Status));
+    }
+    let fine = || Reject::new(400).unwrap();
+    for reason in ["a\r\nX: y", "\0", "\u{7f}"] {
+        assert_eq!(fine().reason(reason).err(), Some(FieldError::Value));
+    }
+    assert_eq!(fine().field("Content-Length", "5").err(), Some(FieldError::Reserved));
+    assert_eq!(fine().body("a\r\nb", b"").err(), Some(FieldError::Value));
+    assert_eq!(Reject::new(304).unwrap().body("a/b", b"c").err(), Some(FieldError::Body));
+    let twice = fine().body("a/b", b"").and_then(|reject| reject.field("content-type", "a/b"));
+    assert_eq!(twice.err(), Some(FieldError::Duplicate));
+}
+
+// req: X-04, H-55
+#[test]
+fn a_refusal_is_final() {
+    let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
+    let mut buffer = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\nrest".to_vec();
+    let asked = server.receive(&mut &mut buffer[..], &mut out);
+    assert!(matches!(asked, Some(Asked::Refused(RequestError::Method))));
+    // An answer to HEAD has no content.
+    assert!(out.ends_with(b"\r\n\r\n"));
+    let before = out.len();
+    let mut good = head(GET, &[]);
+    let mut input = &mut good[..];
+    assert!(server.receive(&mut input, &mut out).is_none() && input.is_empty());
+    server.reject(&Reject::new(400).unwrap(), &mut out);
+    assert_eq!(out.len(), before);
+    // Nor does the request of another handshake open this one.
+    let (mut other, mut refused) = (Server::new(Arc::default()), Server::new(Arc::default()));
+    let mut good = head(GET, &[]);
+    let Some(Asked::Upgrade(request)) = other.receive(&mut &mut good[..], &mut out) else {
+        panic!("a good request")
+    };
+    assert!(refused.receive(&mut &mut [0][..], &mut BytesMut::new()).is_some());
+    let opened = refused.accept(Accept::new(&request), &mut out).map(|_| ());
+    assert_eq!((opened, out.len()), (Err(RequestError::Control), before));
+}
+
+#[test]
+fn plain_requests_are_handed_out_on_demand() {
+    let config = Arc::default();
+    for (request, wanted) in [
+        (head("GET /p?q HTTP/1.1", &[("Upgrade", None)]), "plain /p Some(\"q\")"),
+        (head("GET /p HTTP/1.1", &[("Upgrade", Some("h2c"))]), "plain /p None"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(), "plain / None"),
+        (head(GET, &[]), "upgrade"),
+        (head("POST / HTTP/1.1", &[("Upgrade", None)]), "refused Method"),
+        (head(GET, &[("Upgrade", None), ("Host", None)]), "refused Host"),
+        (head(GET, &[("Sec-WebSocket-Version", None)]), "refused WebSocketVersion"),
+    ] {
+        let asked = outcome_with(&config, true, &request).asked;
+        assert!(asked.starts_with(wanted), "{asked}");
+    }
+}
+
+// A whole head is a borrow of the input; one in pieces is not.
+#[test]
+fn a_whole_head_is_not_copied() {
+    let mut buffer = head(GET, &[]);
+    let range = buffer.as_ptr_range();
+    let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
+    let Some(Asked::Upgrade(request)) = server.receive(&mut &mut buffer[..], &mut out) else {
+        panic!("a good request")
+    };
+    assert!(range.contains(&request.path().as_ptr()));
+    assert!(request.fields().all(|(name, value)| {
+        range.contains(&name.as_ptr()) && range.contains(&value.as_ptr())
+    }));
+    assert_eq!(out.capacity(), 0);
+}
+
+// bound: L-29
+#[test]
+fn a_handshake_is_small() {
+    assert!(size_of::<Server>() <= 256, "{}", size_of::<Server>());
+}
