@@ -1,0 +1,286 @@
+//! An open connection: its halves on two threads, no lock between them.
+//!
+//! The reading thread owns the `Receiver`; the writing thread the `Sender` and the timers. What
+//! the peer is owed for what it sent, a Pong or a Close, goes from one to the other as a value, in
+//! the queue that everybody's messages go through.
+
+use crate::room::{self, Member, Room};
+use bytes::BytesMut;
+use sockless::{
+    CloseCode, Connection, Due, Event, Keepalive, Phase, Prepared, Receiver, Reply, Sender,
+    Timeout, Want,
+};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A member is dropped when this many bytes wait for it already, or as many messages as its queue
+/// holds. Since members share the bytes of a message, the room as a whole holds no more than this
+/// and one message for each member that is too slow, for as long as it takes to find that out.
+const MAX_WAITING: usize = 16 << 20;
+
+/// A connection as the handshake leaves it.
+pub struct Opened {
+    pub connection: Connection,
+    pub service: Service,
+    pub scratch: Vec<u8>,
+    /// Where in `scratch` the first frames are, if they came with the head.
+    pub rest: Range<usize>,
+}
+
+/// What the server is asked for.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Service {
+    Chat,
+    Echo,
+}
+
+impl Service {
+    /// How many items may wait for the writing thread. A member of the room is given some slack;
+    /// an echo waits for its peer to read.
+    const fn queue(self) -> usize {
+        match self {
+            Self::Chat => 512,
+            Self::Echo => 4,
+        }
+    }
+}
+
+/// The origin of all times.
+#[derive(Clone, Copy)]
+pub struct Clock(Instant);
+
+impl Clock {
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub fn now(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// The way to a peer's writing thread.
+#[derive(Clone)]
+pub struct Outbox {
+    queue: SyncSender<Item>,
+    line: Arc<Line>,
+}
+
+/// What those who hold one end of the queue or the other know of the peer.
+struct Line {
+    socket: Arc<TcpStream>,
+    /// How many bytes of messages are in the queue.
+    waiting: AtomicUsize,
+    /// When the peer was last heard, in milliseconds.
+    heard: AtomicU64,
+}
+
+/// What a writing thread is asked to do.
+enum Item {
+    Message(Prepared),
+    Owed(Box<Reply>),
+    /// A Pong with this payload came at this time.
+    Pong([u8; 8], Duration),
+    /// Nothing more will come.
+    End,
+}
+
+impl Outbox {
+    /// Leaves a message in the queue, without ever waiting for space: `false` if the peer has
+    /// fallen too far behind.
+    pub fn offer(&self, message: &Prepared) -> bool {
+        let waiting = self.line.waiting.fetch_add(message.payload().len(), Relaxed);
+        match self.queue.try_send(Item::Message(message.clone())) {
+            Ok(()) => waiting < MAX_WAITING,
+            Err(TrySendError::Full(_)) => false,
+            // It has ended, and its reading thread is about to say why.
+            Err(TrySendError::Disconnected(_)) => true,
+        }
+    }
+
+    /// Hangs up, which wakes both threads of the peer.
+    pub fn hang_up(&self) {
+        let _ = self.line.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Waits for space: for the peer's own reading thread. A peer that does not read what it is
+    /// owed is not read from.
+    fn put(&self, item: Item) {
+        if let Item::Message(message) = &item {
+            self.line.waiting.fetch_add(message.payload().len(), Relaxed);
+        }
+        let _ = self.queue.send(item);
+    }
+}
+
+/// Carries on an open connection, on this thread and one more, until a Close has passed each way
+/// or the peer is lost.
+pub fn converse(
+    opened: Opened,
+    timers: Keepalive,
+    clock: Clock,
+    room: &Arc<Room>,
+    socket: &Arc<TcpStream>,
+) {
+    let Opened { connection, service, mut scratch, rest } = opened;
+    let (mut receiver, sender) = connection.split();
+    let (queue, items) = mpsc::sync_channel(service.queue());
+    let (waiting, heard) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let line = Arc::new(Line { socket: Arc::clone(socket), waiting, heard });
+    let outbox = Outbox { queue, line: Arc::clone(&line) };
+    let writer = Writer { sender, timers, clock, items, line, service };
+    let Ok(thread) = thread::Builder::new().spawn(move || writer.run()) else { return };
+
+    let mut member = match service {
+        Service::Chat => Some(Member::join(room, outbox.clone())),
+        Service::Echo => None,
+    };
+    read(&mut receiver, &mut scratch, rest, member.as_mut(), &outbox, clock);
+    outbox.put(Item::End);
+
+    let Ok((sender, written)) = thread.join() else { return };
+    let broken = receiver.error();
+    let closed = Connection::join(receiver, sender).eof();
+    // 1006 is never on the wire, so a reason beside it is ours to give.
+    let reason = match (broken, written) {
+        _ if closed.code != CloseCode::ABNORMAL => closed.reason.to_string(),
+        (Some(rule), _) => rule.to_string(),
+        (None, Err(error)) => error.to_string(),
+        (None, Ok(())) => "connection lost".into(),
+    };
+    match member {
+        Some(member) => member.leave(closed.code, &reason),
+        None => eprintln!("an echo ended: {} {reason:?}", closed.code),
+    }
+}
+
+/// The reading thread's loop: ends after the last event, or hangs up when the transport ends first.
+fn read(
+    receiver: &mut Receiver,
+    scratch: &mut [u8],
+    rest: Range<usize>,
+    mut member: Option<&mut Member>,
+    outbox: &Outbox,
+    clock: Clock,
+) {
+    let mut socket = &*outbox.line.socket;
+    // The timers have moved to the writing thread, which hangs up when they say so.
+    let _ = socket.set_read_timeout(None);
+    let mut input = &mut scratch[rest];
+    let mut owed: Option<Reply> = None;
+    loop {
+        outbox.line.hear(clock.now());
+        let Some(event) = receiver.receive(&mut input) else {
+            // One slot is enough for all that a read obliges to: the newest Pong, or the Close.
+            if let Some(reply) = owed.take() {
+                outbox.put(Item::Owed(Box::new(reply)));
+            }
+            match socket.read(scratch) {
+                Ok(n @ 1..) => input = &mut scratch[..n],
+                Ok(0) | Err(_) => return outbox.hang_up(),
+            }
+            continue;
+        };
+        if let Some(reply) = event.reply() {
+            owed = Some(owed.map_or(reply, |older| older.merge(reply)));
+        }
+        match (event, &mut member) {
+            (Event::Text(text), Some(member)) => member.text(&text),
+            (Event::Binary(data), Some(member)) => member.binary(&data),
+            (Event::Text(text), None) => outbox.put(Item::Message(Prepared::text(&text))),
+            (Event::Binary(data), None) => outbox.put(Item::Message(Prepared::binary(&data))),
+            (Event::Pong(payload), _) => {
+                // Eight bytes are what our Pings have; the timers know if it is one of them.
+                if let Ok(payload) = (*payload).try_into() {
+                    outbox.put(Item::Pong(payload, clock.now()));
+                }
+            }
+            (Event::Close(_) | Event::Failed(_), _) => {
+                return owed.into_iter().for_each(|reply| outbox.put(Item::Owed(Box::new(reply))));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Line {
+    fn hear(&self, now: Duration) {
+        self.heard.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    fn heard(&self) -> Duration {
+        Duration::from_millis(self.heard.load(Relaxed))
+    }
+}
+
+/// The writing thread.
+struct Writer {
+    sender: Sender,
+    timers: Keepalive,
+    clock: Clock,
+    items: mpsc::Receiver<Item>,
+    line: Arc<Line>,
+    service: Service,
+}
+
+impl Writer {
+    fn run(mut self) -> (Sender, io::Result<()>) {
+        let written = self.write();
+        if written.is_err() {
+            let _ = self.line.socket.shutdown(Shutdown::Both);
+        }
+        (self.sender, written)
+    }
+
+    /// Writes what comes through the queue and what the timers ask for, up to the last Close.
+    ///
+    /// A message that is refused since our own Close is out is refused rightly: nobody is told.
+    fn write(&mut self) -> io::Result<()> {
+        let mut socket = &*self.line.socket;
+        let mut out = BytesMut::new();
+        while self.sender.want() == Want::Read {
+            let deadline = self.timers.next().unwrap_or(Duration::MAX);
+            match self.items.recv_timeout(deadline.saturating_sub(self.clock.now())) {
+                Ok(Item::Message(message)) => {
+                    // A reference to the bytes that all members share: nothing is encoded here.
+                    if let Ok(frame) = self.sender.prepared(&message) {
+                        socket.write_all(&frame)?;
+                        self.timers.active(self.clock.now());
+                    }
+                    self.line.waiting.fetch_sub(message.payload().len(), Relaxed);
+                }
+                Ok(Item::Owed(reply)) => self.sender.reply(&reply, &mut out),
+                Ok(Item::Pong(payload, at)) => {
+                    let round_trip = self.timers.pong(&payload, at);
+                    if let (Some(time), Service::Chat) = (round_trip, self.service) {
+                        let _ = self.sender.send_text(&room::round_trip(time), &mut out);
+                        self.timers.active(self.clock.now());
+                    }
+                }
+                Ok(Item::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.clock.now();
+            self.timers.heard(self.line.heard());
+            match self.timers.poll(now) {
+                Due::Nothing => {}
+                Due::Ping(payload) => drop(self.sender.ping(&payload, &mut out)),
+                Due::Close(_) => {
+                    let _ = self.sender.close(CloseCode::GOING_AWAY, "idle", &mut out);
+                    self.timers.phase(Phase::Closing, now);
+                }
+                Due::Abort(Timeout::Pong) => return Err(io::Error::other("no answer to a Ping")),
+                Due::Abort(_) => return Err(io::Error::other("no answer to a Close")),
+            }
+            socket.write_all(&out)?;
+            out.clear();
+        }
+        Ok(())
+    }
+}
