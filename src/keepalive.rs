@@ -9,6 +9,7 @@
 
 use crate::config::Config;
 use alloc::sync::Arc;
+use core::fmt;
 use core::time::Duration;
 
 /// The timers of one connection.
@@ -81,6 +82,19 @@ pub enum Timeout {
     /// The peer's Close, or the end of the transport ([`Config::close_timeout`]).
     Close,
 }
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "the opening handshake took too long",
+            Self::Pong => "a Ping was not answered in time",
+            Self::Idle => "no message passed for too long",
+            Self::Close => "the closing handshake took too long",
+        })
+    }
+}
+
+impl core::error::Error for Timeout {}
 
 /// What the time has come for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,8 @@ use crate::close::CloseCode;
 use crate::control::Control;
 use crate::event::Event;
 
-/// A Pong or a Close that is owed for an event.
+/// A Pong or a Close that is owed for an event: 127 bytes or so, in place. Box it where a queue
+/// of them is made in advance.
 #[derive(Clone, Copy)]
 pub struct Reply(pub(crate) Owed);
 

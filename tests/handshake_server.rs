@@ -5,6 +5,7 @@ mod handshake_support;
 use bytes::BytesMut;
 use handshake_support::{GET, head, outcome_with, status};
 use sockless::handshake::{Accept, Asked, FieldError, Reject, RequestError, Server};
+use sockless::{Config, Event, ProtocolError};
 use std::sync::Arc;
 
 // req: W4.2.2-10, W4.2.2-11, W4.2.2-12, W4.2.2-13, W4.2.2-14, W4.2.2-15, W4.2.2-07, W4.2.2-08
@@ -59,6 +60,42 @@ fn accepting() {
     let (_, agreed) = later.accept(Accept::new(&request), &mut out).unwrap();
     assert_eq!(agreed.subprotocol, None);
     assert!(!out.windows(9).any(|w| w == b"-Protocol"));
+}
+
+// req: W4.2.2-07, W4.2.2-08
+#[test]
+fn the_server_s_preference_decides_among_what_is_offered() {
+    let offer = [("Sec-WebSocket-Protocol", Some("chat, superchat"))];
+    for (ours, wanted) in
+        [(&["other", "superchat", "chat"][..], Some("superchat")), (&["Chat"], None), (&[], None)]
+    {
+        let (mut buffer, mut out) = (head(GET, &offer), BytesMut::new());
+        let mut server = Server::new(Arc::default());
+        match server.receive(&mut &mut buffer[..], &mut out) {
+            Some(Asked::Upgrade(request)) => {
+                let accept = Accept::new(&request).prefer(ours);
+                let (_, agreed) = server.accept(accept, &mut out).unwrap();
+                assert_eq!(agreed.subprotocol.as_deref(), wanted);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_connection_may_have_other_limits_than_its_handshake() {
+    let mut config = Config::default();
+    config.max_frame = 3;
+    let (mut buffer, mut out) = (head(GET, &[]), BytesMut::new());
+    let mut server = Server::new(Arc::default());
+    let Some(Asked::Upgrade(request)) = server.receive(&mut &mut buffer[..], &mut out) else {
+        panic!("a good request")
+    };
+    let accept = Accept::new(&request).config(Arc::new(config));
+    let (mut connection, _) = server.accept(accept, &mut out).unwrap();
+    let mut frame = *b"\x82\x84\0\0\0\0four";
+    let event = connection.receive(&mut &mut frame[..], &mut out);
+    assert_eq!(event, Some(Event::Failed(ProtocolError::FrameTooLarge)));
 }
 
 // req: W10.2-01, W10.2-02, W4.2.2-04

@@ -122,26 +122,26 @@ fn an_idle_connection_owns_no_heap() {
 
 #[test]
 fn an_opened_connection_owns_no_heap_however_its_head_came() {
-    let head = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+    let request = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Version: 13\r\n\r\n";
     let config = Arc::new(Config::default());
-    for size in [head.len(), 1, 100] {
-        let mut head = *head;
+    for size in [request.len(), 1, 100] {
+        let mut bytes = *request;
         let mut out = BytesMut::with_capacity(1024);
         let mut opened = None;
         let (held, peak, calls) = measured(|| {
             let mut server = Server::new(config.clone());
-            for mut piece in head.chunks_mut(size) {
-                if let Some(Asked::Upgrade(request)) = server.receive(&mut piece, &mut out) {
-                    opened = server.accept(Accept::new(&request), &mut out).ok();
+            for mut piece in bytes.chunks_mut(size) {
+                if let Some(Asked::Upgrade(asked)) = server.receive(&mut piece, &mut out) {
+                    opened = server.accept(Accept::new(&asked), &mut out).ok();
                     break;
                 }
             }
         });
         let (connection, _) = opened.expect("the head is complete");
         assert_eq!((held, connection.want()), (0, Want::Read), "in pieces of {size}");
-        assert!(peak <= 512 && (calls == 0 || size < head.len()), "{peak} {calls}");
+        assert!(peak <= 512 && (calls == 0 || size < request.len()), "{peak} {calls}");
     }
 }
 

@@ -134,9 +134,7 @@ impl House {
                         }
                     };
                     // A peer that does not offer the subprotocol may do without.
-                    let accept = Accept::new(&request)
-                        .subprotocol(subprotocol)
-                        .unwrap_or_else(|_| Accept::new(&request));
+                    let accept = Accept::new(&request).prefer(&[subprotocol]);
                     // The page of another site is refused here, its 403 in `out`.
                     let connection = handshake.accept(accept, &mut out);
                     // What is left of the input is the first frames.

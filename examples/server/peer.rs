@@ -7,8 +7,7 @@
 use crate::room::{self, Member, Room};
 use bytes::BytesMut;
 use sockless::{
-    CloseCode, Connection, Due, Event, Keepalive, Phase, Prepared, Receiver, Reply, Sender,
-    Timeout, Want,
+    CloseCode, Connection, Due, Event, Keepalive, Phase, Prepared, Receiver, Reply, Sender, Want,
 };
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -275,8 +274,7 @@ impl Writer {
                     let _ = self.sender.close(CloseCode::GOING_AWAY, "idle", &mut out);
                     self.timers.phase(Phase::Closing, now);
                 }
-                Due::Abort(Timeout::Pong) => return Err(io::Error::other("no answer to a Ping")),
-                Due::Abort(_) => return Err(io::Error::other("no answer to a Close")),
+                Due::Abort(timeout) => return Err(io::Error::other(timeout)),
             }
             socket.write_all(&out)?;
             out.clear();

@@ -9,7 +9,9 @@ use super::field::{FieldError, FieldLines};
 use super::key;
 use super::origin::{Origins, is_origin};
 use super::request::Request;
+use crate::config::Config;
 use alloc::string::String;
+use alloc::sync::Arc;
 use bytes::{BufMut, BytesMut};
 
 /// The decision to open the connection that a [`Request`] asks for.
@@ -17,11 +19,7 @@ use bytes::{BufMut, BytesMut};
 /// ```
 /// # use sockless::handshake::{Accept, Request, FieldError};
 /// fn decide<'r>(request: &'r Request<'_>) -> Result<Accept<'r>, FieldError> {
-///     let accept = Accept::new(request).field("Set-Cookie", "seen=1")?;
-///     match request.subprotocols().find(|offer| ["chat.v2", "chat.v1"].contains(offer)) {
-///         Some(subprotocol) => accept.subprotocol(subprotocol),
-///         None => Ok(accept),
-///     }
+///     Accept::new(request).prefer(&["chat.v2", "chat.v1"]).field("Set-Cookie", "seen=1")
 /// }
 /// ```
 #[derive(Debug, Clone)]
@@ -29,6 +27,7 @@ use bytes::{BufMut, BytesMut};
 pub struct Accept<'r> {
     request: &'r Request<'r>,
     subprotocol: Option<&'r str>,
+    config: Option<Arc<Config>>,
     fields: FieldLines,
     origins: Origins<'r>,
 }
@@ -45,7 +44,7 @@ impl<'r> Accept<'r> {
     /// Opens the connection, if the request has no Origin or one of the host that it asks.
     pub fn new(request: &'r Request<'r>) -> Self {
         let fields = FieldLines::default();
-        Self { request, subprotocol: None, fields, origins: Origins::SameHost }
+        Self { request, subprotocol: None, config: None, fields, origins: Origins::SameHost }
     }
 
     /// Chooses a subprotocol. Without one, none is in use.
@@ -57,6 +56,21 @@ impl<'r> Accept<'r> {
         let offered = self.request.subprotocols().find(|&offer| offer == name);
         self.subprotocol = Some(offered.ok_or(FieldError::SubprotocolNotOffered)?);
         Ok(self)
+    }
+
+    /// Chooses the first of `ours`, in order of preference, that the request offers; none if it
+    /// offers none of them.
+    pub fn prefer(mut self, ours: &[&str]) -> Self {
+        let offered = |ours: &&str| self.request.subprotocols().find(|offer| offer == ours);
+        self.subprotocol = ours.iter().find_map(offered);
+        self
+    }
+
+    /// Opens the connection with other limits and choices than the handshake had, such as those of
+    /// the path that was asked for.
+    pub fn config(mut self, config: Arc<Config>) -> Self {
+        self.config = Some(config);
+        self
     }
 
     /// Adds a field to the response.
@@ -90,6 +104,11 @@ impl<'r> Accept<'r> {
     /// Whether the request's origin may connect.
     pub(super) fn allows_origin(&self) -> bool {
         self.origins.allow(self.request.origin(), self.request.parsed_authority())
+    }
+
+    /// The configuration of the connection, the handshake's own being `given`.
+    pub(super) fn choose_config(&mut self, given: Arc<Config>) -> Arc<Config> {
+        self.config.take().unwrap_or(given)
     }
 
     /// The 101, and what it agrees to.

@@ -148,7 +148,7 @@ impl Server {
     /// 10.2). The 403 is in `out`: send it, then close the transport.
     pub fn accept(
         self,
-        accept: Accept<'_>,
+        mut accept: Accept<'_>,
         out: &mut BytesMut,
     ) -> Result<(Connection, Agreed), RequestError> {
         if let Stage::Refused(error) = self.stage {
@@ -159,8 +159,9 @@ impl Server {
             reject::refuse(error, false, out);
             return Err(error);
         }
+        let config = accept.choose_config(self.config);
         let agreed = accept.write(out);
-        Ok((Connection::server(self.config), agreed))
+        Ok((Connection::server(config), agreed))
     }
 
     /// Answers with an HTTP response: send it, then close the transport.

@@ -1,0 +1,180 @@
+//! An echo server, and the manual for putting sockless into an event loop.
+//!
+//! ```text
+//! cargo run --release --example echo [-- ADDR]        (127.0.0.1:9002 by default)
+//! ```
+//!
+//! One thread, readiness from `mio`, and for all connections together one buffer to read into and
+//! one to write from. A turn of a peer is at most one read, whatever that brings, and one write of
+//! all there is to say. Between its turns a peer owns its [`Peer`] and nothing else, unless it is
+//! in the middle of a message, or did not take all that was written to it: then the rest is its
+//! backlog, and it is not read from until that is gone.
+#![allow(clippy::print_stdout, reason = "it says where it listens")]
+
+mod peer;
+
+use bytes::BytesMut;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use peer::{Peer, Shared, State, Turn};
+use sockless::handshake::Server;
+use sockless::{Config, Due, Phase};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LISTENER: Token = Token(usize::MAX);
+/// How much is read at a time.
+const SCRATCH: usize = 64 << 10;
+/// The longest message, and frame.
+const MAX_MESSAGE: u64 = 64 << 20;
+/// The output buffer is given back after a turn that made it grow beyond this.
+const MAX_KEPT: usize = 1 << 20;
+/// How long to wait before accepting again, when there was no descriptor left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".into());
+    let mut server = Echo::bind(address.parse()?)?;
+    println!("listening on {}", server.listener.local_addr()?);
+    server.run()?;
+    Ok(())
+}
+
+/// The event loop.
+struct Echo {
+    poll: Poll,
+    listener: TcpListener,
+    /// By token. A slot is used again, so a turn may come late and find another peer there: it
+    /// does no harm.
+    peers: Vec<Option<Peer>>,
+    vacant: Vec<usize>,
+    /// Whose socket may hold more than one read took.
+    unread: Vec<usize>,
+    /// Whether somebody may wait to be accepted.
+    knocking: bool,
+    shared: Shared,
+}
+
+impl Echo {
+    fn bind(address: SocketAddr) -> io::Result<Self> {
+        let mut config = Config::default();
+        config.max_message = MAX_MESSAGE;
+        config.max_frame = MAX_MESSAGE;
+        let (poll, mut listener) = (Poll::new()?, TcpListener::bind(address)?);
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let shared = Shared {
+            config: Arc::new(config),
+            clock: Instant::now(),
+            deadlines: BinaryHeap::new(),
+            scratch: vec![0; SCRATCH],
+            out: BytesMut::with_capacity(SCRATCH),
+        };
+        let (peers, vacant, unread) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { poll, listener, peers, vacant, unread, knocking: false, shared })
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            for event in &events {
+                match event.token() {
+                    LISTENER => self.knocking = true,
+                    // The end of a stream may come together with its last bytes, and is not
+                    // announced again.
+                    Token(slot) => self.turn(slot, event.is_read_closed()),
+                }
+            }
+            // One after the other: nobody is served twice before everybody was.
+            for slot in mem::take(&mut self.unread) {
+                self.turn(slot, true);
+            }
+            self.expire();
+            if self.knocking {
+                self.accept();
+            }
+        }
+    }
+
+    /// How long to wait for sockets.
+    fn patience(&self) -> Option<Duration> {
+        if !self.unread.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.shared.deadlines.peek().map(|Reverse((due, _))| *due);
+        let next = next.map(|due| due.saturating_sub(self.shared.clock.elapsed()));
+        if self.knocking { Some(next.map_or(PAUSE, |next| next.min(PAUSE))) } else { next }
+    }
+
+    /// Accepts all who wait.
+    fn accept(&mut self) {
+        loop {
+            match self.listener.accept() {
+                Ok((socket, _)) => drop(self.enter(socket)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break self.knocking = false,
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(_) => break, // no descriptors: others have to leave first
+            }
+        }
+    }
+
+    fn enter(&mut self, mut socket: TcpStream) -> io::Result<()> {
+        socket.set_nodelay(true)?;
+        let slot = self.vacant.pop().unwrap_or(self.peers.len());
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let registered = self.poll.registry().register(&mut socket, Token(slot), both);
+        let timers = self.shared.timers(slot, Phase::Opening);
+        let state = State::Opening(Box::new((Server::new(self.shared.config.clone()), timers)));
+        if slot == self.peers.len() {
+            self.peers.push(None);
+        }
+        self.peers[slot] = Some(Peer { socket, state, backlog: None });
+        registered.inspect_err(|_| self.leave(slot))
+    }
+
+    /// Dropping the socket closes it.
+    fn leave(&mut self, slot: usize) {
+        self.peers[slot] = None;
+        self.vacant.push(slot);
+    }
+
+    fn turn(&mut self, slot: usize, to_the_end: bool) {
+        let Some(peer) = self.peers.get_mut(slot).and_then(Option::as_mut) else { return };
+        let found = peer.turn(slot, &mut self.shared);
+        self.shared.out.clear();
+        if self.shared.out.capacity() > MAX_KEPT {
+            self.shared.out = BytesMut::with_capacity(SCRATCH);
+        }
+        match found {
+            Ok(Turn::Blocked) => {}
+            // It has emptied the socket, except where readiness is made of completions.
+            Ok(Turn::Short) if !to_the_end && cfg!(unix) => {}
+            Ok(Turn::Short | Turn::Full) => self.unread.push(slot),
+            Err(_) => self.leave(slot), // the end, or something worse
+        }
+    }
+
+    /// Ends what has taken too long.
+    fn expire(&mut self) {
+        let now = self.shared.clock.elapsed();
+        while self.shared.deadlines.peek().is_some_and(|Reverse((due, _))| *due <= now) {
+            let Some(Reverse((_, slot))) = self.shared.deadlines.pop() else { return };
+            let timers = match self.peers[slot].as_mut().map(|peer| &mut peer.state) {
+                Some(State::Opening(opening)) => &mut opening.1,
+                Some(State::Closing(timers)) => timers,
+                Some(State::Open(_)) | None => continue,
+            };
+            if let Due::Abort(_) = timers.poll(now) {
+                self.leave(slot);
+            }
+        }
+    }
+}

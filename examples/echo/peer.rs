@@ -1,0 +1,166 @@
+//! One connection among others: its states, and what it does when it is its turn.
+
+use crate::SCRATCH;
+use bytes::{Buf, BytesMut};
+use mio::net::TcpStream;
+use sockless::handshake::{Accept, Asked, Server};
+use sockless::{Config, Connection, Event, Keepalive, Phase, Want};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What one turn after the other uses.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    /// The origin of the core's time.
+    pub(crate) clock: Instant,
+    /// When to look at the timers of which slot. A peer whose timers have become irrelevant stays
+    /// in here until then.
+    pub(crate) deadlines: BinaryHeap<Reverse<(Duration, usize)>>,
+    pub(crate) scratch: Vec<u8>,
+    /// Empty between turns.
+    pub(crate) out: BytesMut,
+}
+
+impl Shared {
+    /// Timers that end a phase of the peer in this slot.
+    pub(crate) fn timers(&mut self, slot: usize, phase: Phase) -> Keepalive {
+        let now = self.clock.elapsed();
+        let mut timers = Keepalive::new(self.config.clone(), now);
+        timers.phase(phase, now);
+        self.deadlines.extend(timers.next().map(|due| Reverse((due, slot))));
+        timers
+    }
+}
+
+/// A connection: all that it owns while nothing happens.
+pub(crate) struct Peer {
+    pub(crate) socket: TcpStream,
+    pub(crate) state: State,
+    /// What the socket did not take yet.
+    pub(crate) backlog: Option<Box<BytesMut>>,
+}
+
+/// Only an open connection lives in its slot, and has no timers there: the others are gone in
+/// seconds. Who wants to ping gives each a [`Keepalive`] of its own.
+pub(crate) enum State {
+    Opening(Box<(Server, Keepalive)>),
+    Open(Connection),
+    /// All is said; once it is written, the peer's end is waited for.
+    Closing(Box<Keepalive>),
+}
+
+/// What a turn found.
+pub(crate) enum Turn {
+    /// The socket gives or takes nothing more: it says when that changes.
+    Blocked,
+    /// A read that did not fill the scratch buffer.
+    Short,
+    /// A full one, or the first after a backlog.
+    Full,
+}
+
+impl Peer {
+    /// Writes the backlog, reads once, and writes what that brought.
+    pub(crate) fn turn(&mut self, slot: usize, shared: &mut Shared) -> io::Result<Turn> {
+        let mut full = false;
+        if let Some(mut backlog) = self.backlog.take() {
+            self.write(&mut backlog)?;
+            full = true; // what came meanwhile was announced once, and not read
+        }
+        // After the last word, what comes is read to be dropped: the peer must get rid of it.
+        let closing = matches!(self.state, State::Closing(_));
+        if self.backlog.is_some() && !closing {
+            return Ok(Turn::Blocked);
+        }
+        let size = match self.socket.read(&mut shared.scratch) {
+            // An end of one side only: the peer may still take what is left.
+            Ok(0) if self.backlog.is_some() => return Ok(Turn::Blocked),
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(size) => size,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Turn::Blocked),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Turn::Full),
+            Err(error) => return Err(error),
+        };
+        if !closing {
+            self.receive(size, slot, shared)?;
+            self.write(&mut shared.out)?;
+        }
+        full |= size == shared.scratch.len();
+        Ok(if full { Turn::Full } else { Turn::Short })
+    }
+
+    /// What came goes into the core, and what it says goes out. The last word of a connection, be
+    /// it a Close or the response that refuses a request, starts the wait for the peer's end.
+    fn receive(&mut self, size: usize, slot: usize, shared: &mut Shared) -> io::Result<()> {
+        let Shared { config, scratch, out, .. } = shared;
+        let mut input = &mut scratch[..size];
+        let mut going = true;
+        if let State::Opening(opening) = &mut self.state {
+            match opening.0.receive(&mut input, out) {
+                None => return Ok(()),
+                Some(Asked::Upgrade(request)) => {
+                    let mut accept = Accept::new(&request).any_origin();
+                    if let Some(first) = request.subprotocols().next() {
+                        accept = accept.subprotocol(first).map_err(io::Error::other)?;
+                    }
+                    let server = mem::replace(&mut opening.0, Server::new(config.clone()));
+                    match server.accept(accept, out) {
+                        Ok((connection, _)) => self.state = State::Open(connection),
+                        Err(_) => going = false,
+                    }
+                }
+                Some(_) => going = false, // its response is in `out`
+            }
+        }
+        // What follows the request are frames.
+        if let State::Open(connection) = &mut self.state {
+            while let Some(event) = connection.receive(&mut input, out) {
+                match event {
+                    Event::Text(text) => connection.send_text(&text, out),
+                    Event::Binary(data) => connection.send_binary(&data, out),
+                    _ => Ok(()), // Pongs and Closes are in `out`
+                }
+                .map_err(io::Error::other)?;
+            }
+            going = connection.want() == Want::Read;
+        }
+        if !going {
+            self.state = State::Closing(Box::new(shared.timers(slot, Phase::Closing)));
+        }
+        Ok(())
+    }
+
+    /// Writes `out`; what does not go becomes the backlog. The end of a closing connection's
+    /// output is the end of its stream. Reading goes on: to close with unread input would reset
+    /// the connection, and could destroy the Close on its way.
+    fn write(&mut self, out: &mut BytesMut) -> io::Result<()> {
+        while !out.is_empty() {
+            match self.socket.write(out) {
+                Ok(size) => out.advance(size),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // A small rest must not keep a large block.
+                    let small = out.len() < SCRATCH;
+                    let rest = if small { BytesMut::from(&out[..]) } else { mem::take(out) };
+                    self.backlog = Some(Box::new(rest));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+            // A Pong that was held back while there was much else.
+            match &mut self.state {
+                State::Open(connection) if out.is_empty() => connection.flush(out),
+                _ => {}
+            }
+        }
+        if matches!(self.state, State::Closing(_)) {
+            self.socket.shutdown(Shutdown::Write)?;
+        }
+        Ok(())
+    }
+}

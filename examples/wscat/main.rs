@@ -1,0 +1,166 @@
+//! A client for the terminal, and the manual for halves on two threads.
+//!
+//! ```text
+//! cargo run --release --example wscat -- ws://127.0.0.1:9002 [options]        (see `--help`)
+//! ```
+//!
+//! The reading thread owns the receiving half, the main thread the sending half and the timers.
+//! What the one has to tell the other lies in one [`Slot`], never in a queue: a server that only
+//! talks, or does not read, makes nothing grow.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
+
+mod options;
+mod reading;
+mod session;
+
+use bytes::BytesMut;
+use options::{Failure, Options};
+use reading::{Post, Slot};
+use session::{STUCK, Session};
+use sockless::handshake::{Answer, Client, Response, Target};
+use sockless::{Config, Connection, Keepalive, Keys, Phase};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How much is read at a time.
+const SCRATCH: usize = 64 << 10;
+/// The longest content of a refusal that is shown.
+const MAX_CONTENT: usize = 8 << 10;
+
+fn main() -> ExitCode {
+    match Options::parse(std::env::args().skip(1))
+        .and_then(|options| options.as_ref().map_or(Ok(()), run))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(status, why)) => {
+            eprintln!("wscat: {why}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let target = Target::parse(&options.url)
+        .map_err(|error| Failure(1, format!("{}: {error}", options.url)))?;
+    let offer = options.offer(&target).map_err(|error| Failure(1, error.to_string()))?;
+    if target.secure() {
+        return Err(Failure(2, "wss needs TLS, which this example does not bring".into()));
+    }
+    let config = options.config();
+    let mut socket = connect(&target, &config)
+        .map_err(|error| Failure(2, format!("{}: {error}", target.authority())))?;
+    let clock = Instant::now();
+    let mut out = BytesMut::new();
+    let client = Client::start(config.clone(), Keys::system(), &offer, &mut out);
+    let mut timers = Keepalive::new(config, clock.elapsed());
+    socket.write_all(&out).map_err(failed)?;
+    out.clear();
+    let (connection, early) = open(&mut socket, client, &timers, clock)?;
+    timers.phase(Phase::Open, clock.elapsed());
+    let (receiver, sender) = connection.split();
+    let _ = socket.set_read_timeout(None);
+    let _ = socket.set_write_timeout(Some(STUCK));
+
+    // Lines wait in the channel, a few at a time; the reading thread only uses it to wake us.
+    let (inputs, inbox) = mpsc::sync_channel(16);
+    let slot = Arc::new(Mutex::new(Slot::default()));
+    let post = Post { slot: slot.clone(), wake: inputs.clone() };
+    let read_end =
+        socket.try_clone().map_err(|error| Failure(4, format!("no second handle: {error}")))?;
+    thread::spawn(move || reading::read(read_end, receiver, early, &post));
+    thread::spawn(move || reading::read_lines(&inputs));
+    Session { socket, sender, timers, clock, slot, out, mute: false, printing: false }.run(&inbox)
+}
+
+fn connect(target: &Target, config: &Config) -> io::Result<TcpStream> {
+    let mut result = Err(io::Error::other("no address"));
+    for address in (target.host(), target.port()).to_socket_addrs()? {
+        result = TcpStream::connect_timeout(&address, config.open_timeout);
+        if let Ok(socket) = &result {
+            socket.set_nodelay(true)?;
+            break;
+        }
+    }
+    result
+}
+
+/// The opening handshake: the connection, and the frames that came together with the answer.
+fn open(
+    socket: &mut TcpStream,
+    mut client: Client,
+    timers: &Keepalive,
+    clock: Instant,
+) -> Result<(Connection, Vec<u8>), Failure> {
+    let mut scratch = vec![0; SCRATCH];
+    loop {
+        let patience = timers.next().map(|due| due.saturating_sub(clock.elapsed()));
+        if patience == Some(Duration::ZERO) {
+            return Err(failed("no answer in time"));
+        }
+        socket.set_read_timeout(patience).map_err(failed)?;
+        let size = match socket.read(&mut scratch) {
+            Ok(0) => return Err(failed("the server hung up")),
+            Ok(size) => size,
+            Err(error) if is_temporary(&error) => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        let mut input = &mut scratch[..size];
+        match client.receive(&mut input) {
+            None => {}
+            Some(Answer::Open { connection, agreed, .. }) => {
+                if let Some(subprotocol) = agreed.subprotocol {
+                    eprintln!("wscat: subprotocol {subprotocol}");
+                }
+                return Ok((connection, input.to_vec()));
+            }
+            Some(Answer::Refused(response)) => {
+                let content = content(socket, &response, input.to_vec());
+                let text = [response.reason(), b"\n", &content].concat();
+                let text = harmless(&String::from_utf8_lossy(&text));
+                return Err(failed(format!("{} {}", response.status(), text.trim_end())));
+            }
+            Some(Answer::Failed(error)) => return Err(failed(error)),
+            Some(_) => return Err(failed("an answer of a kind not known here")),
+        }
+    }
+}
+
+fn failed(why: impl Display) -> Failure {
+    Failure(3, format!("handshake failed: {why}"))
+}
+
+/// The content of a refusal, as far as it comes within a second.
+fn content(socket: &mut TcpStream, response: &Response<'_>, mut content: Vec<u8>) -> Vec<u8> {
+    let length = response.field("Content-Length").and_then(|text| std::str::from_utf8(text).ok());
+    let wanted = length.and_then(|text| text.parse().ok()).unwrap_or(MAX_CONTENT).min(MAX_CONTENT);
+    let _ = socket.set_read_timeout(Some(Duration::from_secs(1)));
+    let left = u64::try_from(wanted.saturating_sub(content.len())).unwrap_or_default();
+    let _ = socket.take(left).read_to_end(&mut content); // what came before an error is kept
+    content.truncate(wanted);
+    content
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+/// Text of a stranger, without what would command a terminal or turn the writing around.
+fn harmless(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '\n' | '\t' => safe.push(char),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                safe.extend(char.escape_unicode());
+            }
+            _ if char.is_control() => safe.extend(char.escape_unicode()),
+            _ => safe.push(char),
+        }
+    }
+    safe
+}

@@ -1,0 +1,99 @@
+//! The command line, and what it makes of the configuration and of the offer.
+
+use sockless::Config;
+use sockless::handshake::{FieldError, Offer, Target};
+use std::sync::Arc;
+use std::time::Duration;
+
+const HELP: &str = "\
+usage: wscat ws://HOST[:PORT]/PATH [options]
+
+Sends each line of standard input as a text message and prints the messages that
+come. The end of the input (Ctrl-D) closes the connection.
+
+  --protocol P        offer the subprotocol P (may be given again, best first)
+  --header 'N: V'     add a field to the request (may be given again)
+  --ping-interval S   ping the server every S seconds (1.5 is a number)
+  --ping-timeout S    give up when a ping is not answered in S seconds (20)
+  --help              print this
+
+exit status:
+  0  closed cleanly, with code 1000, 1001 or none
+  1  usage, or a URL that is none
+  2  could not connect; wss:// is not supported
+  3  the server refused the handshake, or did not answer it rightly or in time
+  4  the connection was lost, timed out, broke the protocol or closed with another code
+";
+
+/// The exit status, and why.
+pub(crate) struct Failure(pub(crate) u8, pub(crate) String);
+
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) url: String,
+    protocols: Vec<String>,
+    fields: Vec<(String, String)>,
+    ping_interval: Option<Duration>,
+    ping_timeout: Option<Duration>,
+}
+
+impl Options {
+    /// `None` if only help was wanted.
+    pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, Failure> {
+        let wrong = |why: &str| Failure(1, format!("{why}\n\n{HELP}"));
+        let seconds = |text: String| {
+            let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+            seconds.filter(|s| !s.is_zero()).ok_or_else(|| wrong("not a number of seconds"))
+        };
+        let mut options = Self::default();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| wrong(&format!("{arg} wants a value")));
+            match &*arg {
+                "--help" => {
+                    print!("{HELP}");
+                    return Ok(None);
+                }
+                "--protocol" => options.protocols.push(value()?),
+                "--header" => {
+                    let field = value()?;
+                    let (name, text) =
+                        field.split_once(':').ok_or_else(|| wrong("a header is 'Name: value'"))?;
+                    options.fields.push((name.into(), text.trim().into()));
+                }
+                "--ping-interval" => options.ping_interval = Some(seconds(value()?)?),
+                "--ping-timeout" => options.ping_timeout = Some(seconds(value()?)?),
+                _ if arg.starts_with('-') => return Err(wrong(&format!("what is {arg}?"))),
+                _ if options.url.is_empty() => options.url = arg,
+                _ => return Err(wrong("one URL is enough")),
+            }
+        }
+        if options.url.is_empty() {
+            return Err(wrong("which URL?"));
+        }
+        if options.ping_timeout.is_some() && options.ping_interval.is_none() {
+            return Err(wrong("--ping-timeout wants --ping-interval"));
+        }
+        Ok(Some(options))
+    }
+
+    pub(crate) fn config(&self) -> Arc<Config> {
+        let mut config = Config::default();
+        config.max_message = 64 << 20;
+        config.max_frame = config.max_message;
+        config.ping_interval = self.ping_interval;
+        config.pong_timeout = self.ping_timeout.or(config.pong_timeout);
+        Arc::new(config)
+    }
+
+    pub(crate) fn offer<'t>(&self, target: &'t Target) -> Result<Offer<'t>, FieldError> {
+        let mut offer = Offer::new(target);
+        for protocol in &self.protocols {
+            offer = offer.subprotocol(protocol)?;
+        }
+        for (name, value) in &self.fields {
+            let is_origin = name.eq_ignore_ascii_case("Origin");
+            offer = if is_origin { offer.origin(value)? } else { offer.field(name, value)? };
+        }
+        Ok(offer)
+    }
+}
