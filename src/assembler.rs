@@ -6,6 +6,7 @@
 //!
 //! Invariant: `capacity <= 2 * received`, whatever length a frame declared.
 
+use crate::compression::Inflation;
 use crate::config::Config;
 use crate::error::ProtocolError;
 use crate::frame::Kind;
@@ -21,12 +22,16 @@ const BLOCK: usize = 4096;
 /// An unfinished message.
 pub(crate) struct Assembler {
     pub(crate) kind: Kind,
+    /// Whether its payload is compressed: RSV1 was set on its first frame.
+    pub(crate) compressed: bool,
     /// Whether a chunk of it has been delivered, in streamed delivery.
     pub(crate) started: bool,
+    /// Whether there is more to be inflated of what was consumed, in streamed delivery.
+    pub(crate) more: bool,
     /// The text so far, and whether it may end here. Only for `Kind::Text`.
     pub(crate) utf8: Utf8,
     text: String,
-    /// The bytes so far. Only for `Kind::Binary`.
+    /// The bytes so far, of `Kind::Binary`; of a compressed text, what was inflated last.
     bytes: Vec<u8>,
     /// The lengths that the frames so far declared, all below 2^63 and within the message limit.
     len: u64,
@@ -41,10 +46,12 @@ pub(crate) enum Message {
 }
 
 impl Assembler {
-    pub(crate) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind, compressed: bool) -> Self {
         Self {
             kind,
+            compressed,
             started: false,
+            more: false,
             utf8: Utf8::new(),
             text: String::new(),
             bytes: Vec::new(),
@@ -121,6 +128,37 @@ impl Assembler {
             }
         }
         Ok(())
+    }
+
+    /// Adds what the next piece of a compressed frame inflates to.
+    pub(crate) fn inflate(
+        &mut self,
+        piece: &mut [u8],
+        mask: &mut Mask,
+        inflation: &mut Inflation,
+        config: &Config,
+    ) -> Result<(), ProtocolError> {
+        mask.apply(piece);
+        let mut rest: &[u8] = piece;
+        loop {
+            let inflated = inflation.inflate(rest, &mut self.bytes, config)?;
+            rest = rest.get(inflated.consumed..).unwrap_or_default();
+            if self.kind == Kind::Text {
+                let (completed, whole) =
+                    self.utf8.split(&self.bytes).map_err(|_| ProtocolError::InvalidUtf8)?;
+                let (held, more) = (self.text.len(), whole.len() + 3);
+                if self.text.capacity() - held < more {
+                    let limit = usize::try_from(config.message_limit()).unwrap_or(usize::MAX);
+                    self.text.reserve_exact(held.min(limit.saturating_sub(held)).max(more));
+                }
+                self.text.extend(completed);
+                self.text.push_str(whole);
+                self.bytes.clear();
+            }
+            if !inflated.more {
+                return Ok(());
+            }
+        }
     }
 
     /// The message, now that its last frame is in.

@@ -3,6 +3,8 @@
 //! Each limit is inclusive: the number itself is allowed, one more is not. Nothing is reserved by
 //! a length that the peer declared; a limit decides when to refuse, not what to allocate.
 
+#[cfg(feature = "deflate")]
+use crate::deflate::Policy;
 use core::time::Duration;
 
 /// How messages are handed out.
@@ -52,6 +54,10 @@ pub struct Config {
     pub max_line: usize,
     /// How many fields a head may have: 100; browsers send about 20. Beyond: 431.
     pub max_fields: u16,
+    /// Whether and how to compress messages (RFC 7692). Default: not at all, since compressing
+    /// secrets together with what others chose reveals them by the length (section 8).
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Policy>,
     /// How long the opening handshake may take: 10 s.
     pub open_timeout: Duration,
     /// How long to wait for the peer's Close, and then for the end of the transport: 10 s.
@@ -79,6 +85,8 @@ impl Default for Config {
             max_head: 16 << 10,
             max_line: 8 << 10,
             max_fields: 100,
+            #[cfg(feature = "deflate")]
+            deflate: None,
             open_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(10),
             ping_interval: Some(Duration::from_secs(30)),
@@ -96,6 +104,12 @@ impl Config {
             Delivery::Whole => self.max_frame,
             Delivery::Streamed => self.max_streamed,
         }
+    }
+
+    /// The longest compressed form of a message: what does not shrink may grow a little.
+    pub(crate) const fn compressed_limit(&self) -> u64 {
+        let limit = self.message_limit();
+        limit.saturating_add(limit / 16).saturating_add(1024)
     }
 
     /// The longest message, by how it is delivered.

@@ -6,7 +6,11 @@
 
 use crate::close::{CloseCode, Closed};
 use crate::closing::Want;
+#[cfg(feature = "deflate")]
+use crate::compression::{Deflation, Inflation};
 use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::Contexts;
 use crate::error::{ProtocolError, SendError};
 use crate::event::Event;
 use crate::frame::{HeaderBytes, Kind};
@@ -57,6 +61,18 @@ impl Connection {
     /// The client's side of a connection whose handshake was done elsewhere.
     pub fn client(config: Arc<Config>, keys: Keys) -> Self {
         Self { receiver: Receiver::client(config.clone()), sender: Sender::client(config, keys) }
+    }
+
+    /// The same connection with compression, as its handshake agreed (RFC 7692): `contexts` are
+    /// [`Policy::server_contexts`](crate::deflate::Policy::server_contexts) of the answer, or
+    /// [`client_contexts`](crate::deflate::Policy::client_contexts).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(self, contexts: Contexts) -> Self {
+        Self {
+            receiver: self.receiver.with_inflation(Inflation::new(contexts.inflate)),
+            sender: self.sender.with_deflation(Deflation::new(contexts.deflate)),
+        }
     }
 
     /// The next event in `input`, which is left with what follows it; `None` when all of `input`
@@ -133,6 +149,12 @@ impl Connection {
     /// See [`Sender::prepared`].
     pub fn prepared(&mut self, message: &Prepared) -> Result<Bytes, SendError> {
         self.sender.prepared(message)
+    }
+
+    /// Whether the messages from the next one on are compressed. See [`Sender::compress`].
+    #[cfg(feature = "deflate")]
+    pub fn compress(&mut self, on: bool) {
+        self.sender.compress(on);
     }
 
     /// Sends a Ping.

@@ -47,6 +47,10 @@ pub enum ProtocolError {
     TooManyEmptyFragments,
     /// A text message that is not UTF-8 (section 8.1).
     InvalidUtf8,
+    /// A compressed message that is not DEFLATE, or is cut short (RFC 7692 section 7.2.2).
+    InvalidCompression,
+    /// A compressed message that stands for more times its own size than the policy allows.
+    CompressionTooDense,
     /// A Close frame with a body of one byte (section 5.5.1).
     CloseBodyTooShort,
     /// A Close frame with a code that may not be on the wire (section 7.4).
@@ -77,9 +81,13 @@ impl ProtocolError {
             | Self::ContinuationExpected
             | Self::CloseBodyTooShort
             | Self::InvalidCloseCode => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_DATA,
+            Self::InvalidUtf8 | Self::InvalidCompression | Self::InvalidCloseReason => {
+                CloseCode::INVALID_DATA
+            }
             Self::TooManyFragments | Self::TooManyEmptyFragments => CloseCode::POLICY_VIOLATION,
-            Self::FrameTooLarge | Self::MessageTooLarge => CloseCode::MESSAGE_TOO_BIG,
+            Self::FrameTooLarge | Self::MessageTooLarge | Self::CompressionTooDense => {
+                CloseCode::MESSAGE_TOO_BIG
+            }
         }
     }
 }
@@ -102,6 +110,8 @@ impl fmt::Display for ProtocolError {
             Self::TooManyFragments => "too many fragments for the length of the message",
             Self::TooManyEmptyFragments => "too many empty fragments in a row",
             Self::InvalidUtf8 => "text is not UTF-8",
+            Self::InvalidCompression => "compressed message is invalid or cut short",
+            Self::CompressionTooDense => "compressed message inflates to too many times its size",
             Self::CloseBodyTooShort => "Close body of one byte",
             Self::InvalidCloseCode => "close code not allowed on the wire",
             Self::InvalidCloseReason => "close reason is not UTF-8",

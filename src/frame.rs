@@ -107,6 +107,9 @@ pub struct Expect {
     pub max_frame: u64,
     /// How many bytes the message may still have, inclusive.
     pub max_message: u64,
+    /// The longest frame with RSV1, instead of the two above: the compressed form of a message may
+    /// be longer than the message.
+    pub max_compressed: u64,
 }
 
 impl Expect {
@@ -119,6 +122,7 @@ impl Expect {
             message_open: false,
             max_frame: u64::MAX,
             max_message: u64::MAX,
+            max_compressed: u64::MAX,
         }
     }
 }
@@ -165,10 +169,11 @@ impl Header {
 
         let Some((len, rest)) = parse_len(second & LEN, rest)? else { return Ok(None) };
         if !opcode.is_control() {
-            if len > expect.max_frame {
+            let compressed = first & RSV1 != 0;
+            if len > if compressed { expect.max_compressed } else { expect.max_frame } {
                 return Err(ProtocolError::FrameTooLarge);
             }
-            if len > expect.max_message {
+            if !compressed && len > expect.max_message {
                 return Err(ProtocolError::MessageTooLarge);
             }
         }

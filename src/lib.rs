@@ -84,6 +84,14 @@
 //! [`Connection`]. Where something else speaks HTTP, [`Connection::server`] and
 //! [`Connection::client`] start from there.
 //!
+//! # Compressing
+//!
+//! With feature `deflate`, a policy in `Config::deflate` is all it takes: the handshakes offer or
+//! choose, the connection compresses what is long enough and inflates what comes, within the same
+//! limits. Without context takeover, the default, nothing is held between messages. A secret should
+//! not be compressed beside text that others chose: `Connection::compress` leaves messages as they
+//! are.
+//!
 //! # What is left to the caller
 //!
 //! * TLS for `wss`, with SNI, before the first byte; proxies; name resolution (RFC 6455 section
@@ -101,6 +109,7 @@
 //! | `std` | yes | a block of entropy for each thread; implies `alloc` |
 //! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`] |
 //! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system |
+//! | `deflate` | no | permessage-deflate (RFC 7692): [`Config::deflate`] and module `deflate` |
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -119,6 +128,8 @@ extern crate alloc;
 extern crate std;
 
 pub mod close;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 pub mod frame;
 pub mod handshake;
 pub mod mask;
@@ -133,6 +144,8 @@ mod role;
 mod assembler;
 #[cfg(feature = "alloc")]
 mod closing;
+#[cfg(feature = "alloc")]
+mod compression;
 #[cfg(feature = "alloc")]
 mod connection;
 #[cfg(feature = "alloc")]

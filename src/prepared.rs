@@ -3,8 +3,12 @@
 //! A server's frames are the same for every peer, so a broadcast needs one encoding and a
 //! reference for each member. A client's are not: it masks each with a key of its own.
 //!
-//! Invariant: `frame` is a whole, unmasked, final frame; its payload starts at `payload`.
+//! Invariant: a compressed form fits only connections whose window is at least the one that it was
+//! made with, and that compress each message on its own.
 
+use crate::compression::Deflation;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Context, Deflater, Policy};
 use crate::frame::{Header, Kind};
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -20,8 +24,18 @@ use bytes::{BufMut, Bytes, BytesMut};
 #[derive(Clone)]
 pub struct Prepared {
     kind: Kind,
-    payload: usize,
+    plain: Form,
+    /// The compressed form, and what a connection must have agreed to for it.
+    #[cfg(feature = "deflate")]
+    compressed: Option<(Form, Context)>,
+}
+
+/// One way to send a message: a whole, unmasked, final frame, whose payload starts at `payload`.
+#[derive(Clone)]
+pub(crate) struct Form {
     frame: Bytes,
+    payload: usize,
+    compressed: bool,
 }
 
 impl Prepared {
@@ -36,14 +50,29 @@ impl Prepared {
     }
 
     fn new(kind: Kind, data: &[u8]) -> Self {
-        let len = data.len() as u64;
-        let header = Header { fin: true, rsv1: false, opcode: kind.opcode(), mask: None, len };
-        // A slice has no length of 2^63.
-        let header = header.encode().unwrap_or_default();
-        let mut frame = BytesMut::with_capacity(header.len() + data.len());
-        frame.put_slice(&header);
-        frame.put_slice(data);
-        Self { kind, payload: header.len(), frame: frame.freeze() }
+        Self {
+            kind,
+            plain: Form::new(kind, data, false),
+            #[cfg(feature = "deflate")]
+            compressed: None,
+        }
+    }
+
+    /// Prepares the compressed form too, once for all connections that compress without context
+    /// takeover and with a window of at least the `policy`'s; the others send the plain one, which
+    /// is always legal. Nothing is kept that is below the policy's threshold or does not shrink.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn compressed(mut self, policy: &Policy) -> Self {
+        let context = Context::new(policy.server_max_window_bits, false);
+        if self.payload().len() >= policy.threshold {
+            let mut deflated = BytesMut::new();
+            Deflater::new(context, policy).compress(self.payload(), true, &mut deflated);
+            let shrinks = deflated.len() < self.payload().len();
+            let form = shrinks.then(|| Form::new(self.kind, &deflated, true));
+            self.compressed = form.map(|form| (form, context));
+        }
+        self
     }
 
     /// Text or binary.
@@ -53,11 +82,47 @@ impl Prepared {
 
     /// The message itself.
     pub fn payload(&self) -> &[u8] {
-        self.frame.get(self.payload..).unwrap_or_default()
+        self.plain.payload()
+    }
+
+    /// The form that suits a connection.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn form(&self, deflation: &Deflation) -> &Form {
+        match &self.compressed {
+            Some((form, context)) if deflation.fits(*context) => form,
+            _ => &self.plain,
+        }
+    }
+
+    /// The form that suits a connection.
+    #[cfg(not(feature = "deflate"))]
+    pub(crate) fn form(&self, _: &Deflation) -> &Form {
+        &self.plain
+    }
+}
+
+impl Form {
+    fn new(kind: Kind, data: &[u8], compressed: bool) -> Self {
+        let (len, opcode) = (data.len() as u64, kind.opcode());
+        let header = Header { fin: true, rsv1: compressed, opcode, mask: None, len };
+        // A slice has no length of 2^63.
+        let header = header.encode().unwrap_or_default();
+        let mut frame = BytesMut::with_capacity(header.len() + data.len());
+        frame.put_slice(&header);
+        frame.put_slice(data);
+        Self { frame: frame.freeze(), payload: header.len(), compressed }
     }
 
     pub(crate) fn frame(&self) -> Bytes {
         self.frame.clone()
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.frame.get(self.payload..).unwrap_or_default()
+    }
+
+    pub(crate) const fn is_compressed(&self) -> bool {
+        self.compressed
     }
 }
 

@@ -8,6 +8,7 @@
 
 use crate::close::{CloseCode, CloseReason};
 use crate::closing::{Cause, Closing, Want};
+use crate::compression::Deflation;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::SendError;
@@ -50,6 +51,7 @@ pub struct Sender {
     keys: Option<Keys>,
     /// The one Pong that is held back.
     held: Option<Box<Control>>,
+    deflation: Deflation,
     /// The fragmented message that is being sent.
     fragments: Option<Fragments>,
     closing: Closing,
@@ -60,6 +62,7 @@ pub struct Sender {
 struct Fragments {
     kind: Kind,
     utf8: Utf8,
+    compressed: bool,
 }
 
 impl Sender {
@@ -74,7 +77,16 @@ impl Sender {
     }
 
     const fn new(config: Arc<Config>, keys: Option<Keys>) -> Self {
-        Self { config, keys, held: None, fragments: None, closing: Closing::Open }
+        let (deflation, closing) = (Deflation::NONE, Closing::Open);
+        Self { config, keys, held: None, deflation, fragments: None, closing }
+    }
+
+    /// Compresses messages, as agreed in the handshake.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub(crate) fn with_deflation(mut self, deflation: Deflation) -> Self {
+        self.deflation = deflation;
+        self
     }
 
     /// Sends a text message in one frame.
@@ -110,7 +122,12 @@ impl Sender {
     ) -> Result<(), SendError> {
         self.check_open()?;
         let (mut fragments, opcode) = match self.fragments {
-            None => (Fragments { kind, utf8: Utf8::new() }, kind.opcode()),
+            None => {
+                // How long the message will be is unknown, unless this is all of it.
+                let len = if last { piece.len() } else { usize::MAX };
+                let compressed = self.deflation.begins(len, &self.config);
+                (Fragments { kind, utf8: Utf8::new(), compressed }, kind.opcode())
+            }
             Some(open) if open.kind == kind => (open, Opcode::Continuation),
             Some(_) => return Err(SendError::FragmentedMessageOpen),
         };
@@ -121,7 +138,13 @@ impl Sender {
             }
         }
         self.flush(out);
-        self.write(last, opcode, piece, out)?;
+        if fragments.compressed {
+            let deflated = self.deflation.deflate(piece, last, &self.config);
+            let rsv1 = opcode != Opcode::Continuation;
+            self.write(last, rsv1, opcode, &deflated, out)?;
+        } else {
+            self.write(last, false, opcode, piece, out)?;
+        }
         self.fragments = (!last).then_some(fragments);
         Ok(())
     }
@@ -192,12 +215,27 @@ impl Sender {
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`].
     pub fn prepared(&mut self, message: &Prepared) -> Result<Bytes, SendError> {
         self.check_between_messages()?;
+        let form = message.form(&self.deflation);
         if self.keys.is_none() {
-            return Ok(message.frame());
+            return Ok(form.frame());
         }
         let mut frame = BytesMut::new();
-        self.write(true, message.kind().opcode(), message.payload(), &mut frame)?;
+        self.write(
+            true,
+            form.is_compressed(),
+            message.kind().opcode(),
+            form.payload(),
+            &mut frame,
+        )?;
         Ok(frame.freeze())
+    }
+
+    /// Whether the messages from the next one on are compressed, where that was agreed; they are
+    /// unless this says otherwise. A secret should not be, beside text that others chose: how well
+    /// the two compress together tells about it (RFC 7692 section 8).
+    #[cfg(feature = "deflate")]
+    pub fn compress(&mut self, on: bool) {
+        self.deflation.pause(!on);
     }
 
     /// Sends a Ping. [`Keepalive`](crate::Keepalive) makes payloads and knows their Pongs.
@@ -245,8 +283,11 @@ impl Sender {
         let reason = CloseReason::new(reason).ok_or(SendError::ReasonTooLong)?;
         let mut body = Control::new(&u16::from(code).to_be_bytes());
         body.extend(reason.as_bytes());
-        self.write(true, Opcode::Close, &body, out)?;
+        self.write(true, false, Opcode::Close, &body, out)?;
         self.closing = self.closing.on(Cause::Ours);
+        // No data follows; a Pong that is held back still may.
+        self.fragments = None;
+        self.deflation.end();
         Ok(())
     }
 
@@ -295,8 +336,7 @@ impl Sender {
     /// The transport has ended; whether it did so after both Closes.
     pub(crate) fn eof(&mut self) -> bool {
         self.closing = self.closing.on(Cause::TransportEnd);
-        self.held = None;
-        self.fragments = None;
+        self.end();
         self.closing == Closing::Ended { clean: true }
     }
 
@@ -316,7 +356,14 @@ impl Sender {
     fn message(&mut self, kind: Kind, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
         self.check_between_messages()?;
         self.flush(out);
-        self.write(true, kind.opcode(), data, out)
+        if self.deflation.begins(data.len(), &self.config) {
+            let deflated = self.deflation.deflate(data, true, &self.config);
+            // What later messages may refer to has to be sent, also where it did not shrink.
+            if self.deflation.takes_over() || deflated.len() < data.len() {
+                return self.write(true, true, kind.opcode(), &deflated, out);
+            }
+        }
+        self.write(true, false, kind.opcode(), data, out)
     }
 
     fn control(
@@ -330,7 +377,7 @@ impl Sender {
             return Err(SendError::ControlTooLong);
         }
         self.flush(out);
-        self.write(true, opcode, payload, out)
+        self.write(true, false, opcode, payload, out)
     }
 
     /// The Close that answers the peer, unless ours has passed it on the way.
@@ -339,12 +386,18 @@ impl Sender {
             self.answer(Opcode::Close, body, out);
         }
         self.closing = self.closing.on(cause);
+        self.end();
+    }
+
+    /// Keeps nothing of what will not be sent any more.
+    fn end(&mut self) {
         self.held = None;
         self.fragments = None;
+        self.deflation.end();
     }
 
     fn answer(&mut self, opcode: Opcode, payload: &Control, out: &mut BytesMut) {
-        let written = self.write(true, opcode, payload, out);
+        let written = self.write(true, false, opcode, payload, out);
         debug_assert_eq!(written, Ok(()), "125 bytes have no length of 2^63");
     }
 
@@ -352,13 +405,14 @@ impl Sender {
     fn write(
         &mut self,
         fin: bool,
+        rsv1: bool,
         opcode: Opcode,
         payload: &[u8],
         out: &mut BytesMut,
     ) -> Result<(), SendError> {
         let mask = self.keys.map(Keys::next);
         let len = payload.len() as u64;
-        let header = Header { fin, rsv1: false, opcode, mask, len }.encode()?;
+        let header = Header { fin, rsv1, opcode, mask, len }.encode()?;
         out.reserve(MAX_HEADER + payload.len());
         out.extend_from_slice(&header);
         let Some(key) = mask else {

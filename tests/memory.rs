@@ -254,3 +254,94 @@ fn a_failed_connection_keeps_nothing() {
     });
     assert_eq!(held, 0);
 }
+
+/// Compression without context takeover, as the default policy has it.
+#[cfg(feature = "deflate")]
+mod compressed {
+    use super::*;
+    use sockless::deflate::{Params, Policy};
+
+    /// What an inflater holds while its message is under way.
+    const WINDOW: isize = 48 << 10;
+
+    fn pair(config: Config) -> (Connection, Connection) {
+        let mut config = config;
+        let policy = Policy::server();
+        config.deflate = Some(policy);
+        let agreed = policy.accept([[("client_max_window_bits", None::<&str>)]]).unwrap();
+        assert!(agreed.server_no_context_takeover && agreed.client_no_context_takeover);
+        let client = Connection::client(Arc::new(config.clone()), common::fixed_keys());
+        let server = Connection::server(Arc::new(config));
+        (
+            client.with_deflate(policy.client_contexts(&agreed)),
+            server.with_deflate(policy.server_contexts(&agreed)),
+        )
+    }
+
+    // req: D7.1.1.1-03
+    #[test]
+    fn an_idle_connection_owns_no_heap() {
+        let text = "as often as you like, ".repeat(40_000);
+        let (mut client, mut server) = pair(Config::default());
+        let (mut wire, mut out) = (BytesMut::new(), BytesMut::new());
+        for end in [&mut client, &mut server] {
+            let (held, _, _) = measured(|| {
+                end.send_text(&text, &mut wire).unwrap();
+                wire = BytesMut::new();
+            });
+            assert_eq!(held, 0, "after a message was sent");
+        }
+        for size in [1, 1000, 1 << 20] {
+            client.send_text(&text, &mut wire).unwrap();
+            let (held, _, _) =
+                measured(|| assert_eq!(feed(&mut server, &mut wire, size, &mut out), 1));
+            assert_eq!(held, 0, "after a message came in pieces of {size}");
+            wire.clear();
+        }
+        assert!(size_of::<Connection>() <= 128);
+    }
+
+    // req: D7.2.3-04
+    #[test]
+    fn a_bomb_stops_at_the_limit_with_no_more_than_a_window_beside_it() {
+        for kind in [sockless::Kind::Binary, sockless::Kind::Text] {
+            let mut config = Config::default();
+            config.max_message = 64 << 20;
+            let (mut client, _) = pair(config);
+            let mut wire = BytesMut::new();
+            let zeros = vec![b'0'; 1 << 20];
+            for _ in 0..63 {
+                client.send_fragment(kind, &zeros, false, &mut wire).unwrap();
+            }
+            client.send_fragment(kind, &zeros, true, &mut wire).unwrap();
+            assert!(wire.len() < 80 << 10, "{}", wire.len());
+            let (_, mut server) = pair(Config::default());
+            let mut out = BytesMut::with_capacity(64);
+            let (held, peak, _) = measured(|| {
+                assert_eq!(feed(&mut server, &mut wire, 65_536, &mut out), 1);
+            });
+            assert_eq!(server.error(), Some(sockless::ProtocolError::MessageTooLarge));
+            assert_eq!(held, 0);
+            let limit = 1 << 20;
+            assert!(peak <= limit + WINDOW + (16 << 10), "{kind:?}: {peak}");
+        }
+    }
+
+    #[test]
+    fn a_streamed_message_is_inflated_in_a_constant() {
+        let (mut client, mut server) = pair(streamed());
+        let (mut wire, mut out) = (BytesMut::new(), BytesMut::new());
+        let text = "€ and $, ".repeat(100_000);
+        client.send_text(&text, &mut wire).unwrap();
+        for size in [1, 65_536] {
+            let mut wire = wire.to_vec();
+            let (held, peak, _) = measured(|| {
+                assert!(feed(&mut server, &mut wire, size, &mut out) > 60);
+            });
+            assert!(held == 0 && peak <= WINDOW + (40 << 10), "{held} {peak}");
+        }
+        let agreed = Params::default();
+        let contexts = Policy::server().client_contexts(&agreed);
+        assert!(!contexts.deflate.takeover(), "its own policy still holds");
+    }
+}

@@ -3,13 +3,15 @@
 //! It is built from the request, and every mistake surfaces while it is built: nothing has been
 //! consumed or written by then. Writing it cannot fail, but for the origin, which is the client's.
 //!
-//! Invariant: the subprotocol is one that the request offers; no extension is agreed to.
+//! Invariant: the subprotocol is one that the request offers, and so is what is agreed of extensions.
 
+use super::agreement::Agreement;
 use super::field::{FieldError, FieldLines};
 use super::key;
 use super::origin::{Origins, is_origin};
 use super::request::Request;
 use crate::config::Config;
+use crate::connection::Connection;
 use alloc::string::String;
 use alloc::sync::Arc;
 use bytes::{BufMut, BytesMut};
@@ -38,6 +40,9 @@ pub struct Accept<'r> {
 pub struct Agreed {
     /// "Subprotocol In Use" (RFC 6455 section 4.1).
     pub subprotocol: Option<String>,
+    /// How messages are compressed, if they may be (RFC 7692 section 7.1).
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<crate::deflate::Params>,
 }
 
 impl<'r> Accept<'r> {
@@ -106,13 +111,17 @@ impl<'r> Accept<'r> {
         self.origins.allow(self.request.origin(), self.request.parsed_authority())
     }
 
-    /// The configuration of the connection, the handshake's own being `given`.
-    pub(super) fn choose_config(&mut self, given: Arc<Config>) -> Arc<Config> {
-        self.config.take().unwrap_or(given)
+    /// The connection, and what is agreed, the handshake's own configuration being `given`. The
+    /// 101 is written.
+    pub(super) fn open(mut self, given: Arc<Config>, out: &mut BytesMut) -> (Connection, Agreed) {
+        let config = self.config.take().unwrap_or(given);
+        let agreement = Agreement::choose(&config, self.request.extensions());
+        let agreed = self.write(agreement, out);
+        (agreement.server(config), agreed)
     }
 
     /// The 101, and what it agrees to.
-    pub(super) fn write(self, out: &mut BytesMut) -> Agreed {
+    fn write(self, agreement: Agreement, out: &mut BytesMut) -> Agreed {
         out.put_slice(
             b"HTTP/1.1 101 Switching Protocols\r\n\
               Upgrade: websocket\r\n\
@@ -124,9 +133,13 @@ impl<'r> Accept<'r> {
             out.put_slice(b"\r\nSec-WebSocket-Protocol: ");
             out.put_slice(subprotocol.as_bytes());
         }
+        agreement.write_answer(out);
         out.put_slice(b"\r\n");
         out.put_slice(self.fields.wire());
         out.put_slice(b"\r\n");
-        Agreed { subprotocol: self.subprotocol.map(String::from) }
+        let subprotocol = self.subprotocol.map(String::from);
+        let mut agreed = Agreed { subprotocol, ..Agreed::default() };
+        agreement.tell(&mut agreed);
+        agreed
     }
 }

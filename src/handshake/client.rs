@@ -7,6 +7,7 @@
 //! a connection exists only after a 101 that answers this request's key.
 
 use super::accept::Agreed;
+use super::agreement::Agreement;
 use super::error::ResponseError;
 use super::head::Intake;
 use super::key;
@@ -96,7 +97,7 @@ impl Client {
             part.copy_from_slice(&keys.next());
         }
         let key = key::encode(nonce);
-        offer.write(&key, out);
+        offer.write(&key, &config, out);
         Self {
             config,
             keys,
@@ -125,8 +126,8 @@ impl Client {
         self.stage = Stage::Answered;
         let error = match head {
             Ok(head) if facts.is_upgrade() => match self.agree(&facts, &head) {
-                Ok(agreed) => {
-                    let connection = Connection::client(Arc::clone(&self.config), self.keys);
+                Ok((agreement, agreed)) => {
+                    let connection = agreement.client(Arc::clone(&self.config), self.keys);
                     let response = Response::new(head, facts);
                     return Some(Answer::Open { connection, agreed, response });
                 }
@@ -140,7 +141,11 @@ impl Client {
         Some(Answer::Failed(error))
     }
 
-    fn agree(&self, facts: &ResponseFacts, head: &[u8]) -> Result<Agreed, ResponseError> {
+    fn agree(
+        &self,
+        facts: &ResponseFacts,
+        head: &[u8],
+    ) -> Result<(Agreement, Agreed), ResponseError> {
         let offers = |name: &[u8]| {
             elements(self.subprotocols.as_bytes()).any(|offer| offer.as_bytes() == name)
         };
@@ -148,6 +153,9 @@ impl Client {
         if subprotocol.is_none() && self.subprotocol_required {
             return Err(ResponseError::SubprotocolMissing);
         }
-        Ok(Agreed { subprotocol })
+        let agreement = Agreement::judge(&self.config, facts.extensions(head))?;
+        let mut agreed = Agreed { subprotocol, ..Agreed::default() };
+        agreement.tell(&mut agreed);
+        Ok((agreement, agreed))
     }
 }

@@ -18,6 +18,8 @@
 #[cfg(feature = "alloc")]
 mod accept;
 #[cfg(feature = "alloc")]
+mod agreement;
+#[cfg(feature = "alloc")]
 mod authority;
 #[cfg(feature = "alloc")]
 mod client;

@@ -1,13 +1,15 @@
 //! RFC 6455 section 4.1: what a client asks for.
 //!
-//! Every mistake surfaces while the offer is built; writing it cannot fail. No extension is
-//! offered.
+//! Every mistake surfaces while the offer is built; writing it cannot fail. Which extensions are
+//! offered is in the configuration.
 //!
 //! Invariant: `subprotocols` is empty, or distinct tokens joined by ", ".
 
+use super::agreement::Agreement;
 use super::field::{FieldError, FieldLines};
 use super::list::{elements, is_token};
 use super::target::Target;
+use crate::config::Config;
 use alloc::string::String;
 use bytes::{BufMut, BytesMut};
 use core::fmt::Write as _;
@@ -104,7 +106,7 @@ impl<'t> Offer<'t> {
     }
 
     /// The request.
-    pub(super) fn write(&self, key: &[u8; 24], out: &mut BytesMut) {
+    pub(super) fn write(&self, key: &[u8; 24], config: &Config, out: &mut BytesMut) {
         let authority = self.target.authority();
         out.put_slice(b"GET ");
         if self.absolute {
@@ -125,6 +127,7 @@ impl<'t> Offer<'t> {
             out.put_slice(b"\r\nSec-WebSocket-Protocol: ");
             out.put_slice(self.subprotocols.as_bytes());
         }
+        Agreement::write_offer(config, out);
         out.put_slice(b"\r\n");
         out.put_slice(self.fields.wire());
         out.put_slice(b"\r\n");

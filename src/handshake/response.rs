@@ -6,7 +6,7 @@
 //! Invariant: a [`Response`] is final, of status 101 or 200 to 599.
 
 use super::error::ResponseError;
-use super::extensions;
+use super::extensions::{self, Extensions};
 use super::head::{Fields, Lines, Span};
 use super::list::{List, elements, is_protocol, is_token};
 use super::name::Name;
@@ -34,6 +34,7 @@ pub(super) struct ResponseFacts {
     accept: (Span, u8),
     subprotocol: (Span, u8),
     extensions: List,
+    extension_field: (Span, u8),
     body: bool,
 }
 
@@ -59,7 +60,10 @@ impl Lines for ResponseFacts {
             }),
             Name::Accept => self.accept = (value, self.accept.1.saturating_add(1)),
             Name::Protocol => self.subprotocol = (value, self.subprotocol.1.saturating_add(1)),
-            Name::Extensions => extensions::check(&mut self.extensions, text),
+            Name::Extensions => {
+                self.extension_field = (value, self.extension_field.1.saturating_add(1));
+                extensions::check(&mut self.extensions, text);
+            }
             Name::ContentLength | Name::TransferEncoding => self.body = true,
             _ => {}
         }
@@ -99,6 +103,11 @@ impl ResponseFacts {
         Some(())
     }
 
+    /// The extensions that are said to be in use.
+    pub(super) fn extensions<'a>(&self, head: &'a [u8]) -> Extensions<'a> {
+        Extensions(self.extension_field.0.of(head))
+    }
+
     pub(super) const fn is_upgrade(&self) -> bool {
         self.status == 101
     }
@@ -120,8 +129,12 @@ impl ResponseFacts {
                 ResponseError::Connection,
             ),
             (self.accept.1 == 1 && self.accept.0.of(head) == accept, ResponseError::Accept),
-            // None is offered, so none may be used.
-            (!self.extensions.is_present(), ResponseError::Extensions),
+            // "MUST NOT appear more than once in an HTTP response" (RFC 6455 section 11.3.2).
+            (
+                self.extension_field.1 == 0
+                    || self.extension_field.1 == 1 && self.extensions.is_well_formed(),
+                ResponseError::Extensions,
+            ),
         ];
         if let Some(&(_, error)) = rules.iter().find(|(holds, _)| !holds) {
             return Err(error);

@@ -148,7 +148,7 @@ impl Server {
     /// 10.2). The 403 is in `out`: send it, then close the transport.
     pub fn accept(
         self,
-        mut accept: Accept<'_>,
+        accept: Accept<'_>,
         out: &mut BytesMut,
     ) -> Result<(Connection, Agreed), RequestError> {
         if let Stage::Refused(error) = self.stage {
@@ -159,9 +159,7 @@ impl Server {
             reject::refuse(error, false, out);
             return Err(error);
         }
-        let config = accept.choose_config(self.config);
-        let agreed = accept.write(out);
-        Ok((Connection::server(config), agreed))
+        Ok(accept.open(self.config, out))
     }
 
     /// Answers with an HTTP response: send it, then close the transport.

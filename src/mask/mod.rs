@@ -59,7 +59,8 @@ impl Mask {
         len
     }
 
-    fn turn(&mut self, len: usize) {
+    /// Goes on by `len` bytes that need no change.
+    pub(crate) fn turn(&mut self, len: usize) {
         self.turned.rotate_left(len % 4);
     }
 }

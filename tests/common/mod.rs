@@ -37,10 +37,22 @@ pub fn fixed_keys() -> Keys {
 }
 
 pub fn connection(role: Role, config: Config) -> Connection {
-    match role {
+    #[cfg(feature = "deflate")]
+    let deflate = config.deflate;
+    let connection = match role {
         Role::Server => Connection::server(Arc::new(config)),
         Role::Client => Connection::client(Arc::new(config), fixed_keys()),
+    };
+    #[cfg(feature = "deflate")]
+    if let Some(policy) = deflate {
+        // As if the answer had no parameters: full windows, kept from message to message.
+        let agreed = sockless::deflate::Params::default();
+        return connection.with_deflate(match role {
+            Role::Server => policy.server_contexts(&agreed),
+            Role::Client => policy.client_contexts(&agreed),
+        });
     }
+    connection
 }
 
 pub fn streamed() -> Config {

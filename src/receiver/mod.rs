@@ -6,8 +6,11 @@
 //!
 //! Invariant: the events depend on the bytes alone, never on how they were cut into inputs.
 
+mod streaming;
+
 use crate::assembler::{Assembler, Message};
 use crate::close::{self, CloseCode, CloseReason};
+use crate::compression::Inflation;
 use crate::config::{Config, Delivery};
 use crate::control::Control;
 use crate::error::ProtocolError;
@@ -47,6 +50,7 @@ pub struct Receiver {
     message: Option<Box<Assembler>>,
     /// The control frame that is arriving; after the peer's Close, that Close's body.
     control: Option<Box<Control>>,
+    inflation: Inflation,
     role: Role,
     ended: Ended,
 }
@@ -89,7 +93,16 @@ impl Receiver {
     }
 
     const fn new(config: Arc<Config>, role: Role) -> Self {
-        Self { config, stage: START, message: None, control: None, role, ended: Ended::No }
+        let (message, control, inflation) = (None, None, Inflation::NONE);
+        Self { config, stage: START, message, control, inflation, role, ended: Ended::No }
+    }
+
+    /// Takes compressed messages, as agreed in the handshake.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub(crate) fn with_inflation(mut self, inflation: Inflation) -> Self {
+        self.inflation = inflation;
+        self
     }
 
     /// The next event in `input`, which is left with what follows it; `None` when all of `input`
@@ -148,6 +161,7 @@ impl Receiver {
         self.ended = ended;
         self.message = None;
         self.control = None;
+        self.inflation.end();
     }
 
     /// One step after the other until there is an event or no input.
@@ -165,7 +179,7 @@ impl Receiver {
                     Some(header) => self.begin_data(header, input)?,
                 },
                 Stage::Data { left: 1.., .. } | Stage::Control { left: 1.., .. }
-                    if input.is_empty() =>
+                    if input.is_empty() && !self.has_more() =>
                 {
                     return Ok(None);
                 }
@@ -210,13 +224,24 @@ impl Receiver {
 
     fn expect(&self) -> Expect {
         let received = self.message.as_ref().map_or(0, |message| message.len());
+        let max_compressed = self.config.compressed_limit();
+        let (max_frame, max_message) = match &self.message {
+            Some(message) if message.compressed => (max_compressed, max_compressed),
+            _ => (self.config.frame_limit(), self.config.message_limit()),
+        };
         Expect {
             masked: self.role.expects_mask(),
-            rsv1: false,
+            rsv1: self.inflation.is_agreed(),
             message_open: self.message.is_some(),
-            max_frame: self.config.frame_limit(),
-            max_message: self.config.message_limit().saturating_sub(received),
+            max_frame,
+            max_message: max_message.saturating_sub(received),
+            max_compressed,
         }
+    }
+
+    /// Whether something of what was consumed is still to be inflated.
+    fn has_more(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.more)
     }
 
     /// A data frame begins. One that is a whole message and lies whole in the input is handed out
@@ -226,11 +251,11 @@ impl Receiver {
         header: Header,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        let Header { fin, opcode, len, .. } = header;
+        let Header { fin, rsv1, opcode, len, .. } = header;
         let mut mask = header.mask.map_or(Mask::NONE, Mask::new);
         let kind = if opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
 
-        if let (true, None, Some(size)) = (fin, &self.message, within(input, len)) {
+        if let (true, false, None, Some(size)) = (fin, rsv1, &self.message, within(input, len)) {
             match self.config.delivery {
                 Delivery::Whole => {
                     self.stage = START;
@@ -253,7 +278,7 @@ impl Receiver {
             }
         }
 
-        let message = self.message.get_or_insert_with(|| Box::new(Assembler::new(kind)));
+        let message = self.message.get_or_insert_with(|| Box::new(Assembler::new(kind, rsv1)));
         message.frame(len, fin, &self.config)?;
         self.stage = Stage::Data { left: len, mask, fin };
         Ok(None)
@@ -270,63 +295,24 @@ impl Receiver {
         let Some(message) = &mut self.message else { return Ok(None) };
         let piece = take(input, at_most(input, left));
         let left = left - piece.len() as u64;
-        message.append(piece, &mut mask, left, fin)?;
+        if message.compressed {
+            message.inflate(piece, &mut mask, &mut self.inflation, &self.config)?;
+        } else {
+            message.append(piece, &mut mask, left, fin)?;
+        }
         if left > 0 {
             self.stage = Stage::Data { left, mask, fin };
             return Ok(None);
         }
         self.stage = START;
         let Some(message) = self.message.take_if(|_| fin) else { return Ok(None) };
+        if message.compressed {
+            self.inflation.finish(&self.config)?;
+        }
         Ok(Some(match message.finish()? {
             Message::Text(text) => Event::Text(text),
             Message::Binary(data) => Event::Binary(data),
         }))
-    }
-
-    /// Hands out what there is of a data frame.
-    fn stream<'b>(
-        &mut self,
-        left: u64,
-        mut mask: Mask,
-        fin: bool,
-        input: &mut &'b mut [u8],
-    ) -> Result<Option<Event<'b>>, ProtocolError> {
-        let Some(message) = &mut self.message else { return Ok(None) };
-        let mut size = at_most(input, left);
-        let piece = input.get_mut(..size).unwrap_or_default();
-        mask.apply(piece);
-        let left = left - piece.len() as u64;
-        let mut last = left == 0 && fin;
-
-        // However the bytes are cut, those before the first impossible one come out, then the
-        // failure.
-        let mut failure = None;
-        if message.kind == Kind::Text {
-            if let Err(error) = message.utf8.push(piece) {
-                size = error.index;
-                failure = Some(ProtocolError::InvalidUtf8);
-            } else if last && !message.utf8.is_boundary() {
-                failure = Some(ProtocolError::InvalidUtf8);
-            }
-        }
-        if let Some(error) = failure {
-            if size == 0 {
-                return Err(error);
-            }
-            self.ended = Ended::Failing(error);
-            last = false;
-        }
-
-        self.stage = if left == 0 { START } else { Stage::Data { left, mask, fin } };
-        let data = take(input, size);
-        if data.is_empty() && !last {
-            return Ok(None); // an empty fragment
-        }
-        let (kind, first) = (message.kind, !mem::replace(&mut message.started, true));
-        if last {
-            self.message = None;
-        }
-        Ok(Some(Event::Chunk(Chunk { kind, first, last, data: data.into() })))
     }
 
     /// A control frame begins: handed out at once when it lies whole in the input.

@@ -1,0 +1,133 @@
+//! RFC 7692 sections 6.1 and 6.2: the codecs of one connection.
+
+use super::Inflated;
+use crate::config::{Config, Delivery};
+use crate::deflate::{CHUNK, Context, Deflater, InflateError, Inflater, Limits, Policy};
+use crate::error::ProtocolError;
+use alloc::{boxed::Box, vec::Vec};
+use bytes::BytesMut;
+
+/// What the receiving half inflates with.
+pub(crate) struct Inflation {
+    context: Option<Context>,
+    inflater: Option<Box<Inflater>>,
+}
+
+impl Inflation {
+    /// Nothing is agreed.
+    pub(crate) const NONE: Self = Self { context: None, inflater: None };
+
+    pub(crate) const fn new(context: Context) -> Self {
+        Self { context: Some(context), inflater: None }
+    }
+
+    /// Whether RSV1 has a meaning.
+    pub(crate) const fn is_agreed(&self) -> bool {
+        self.context.is_some()
+    }
+
+    /// Inflates the next piece of a message onto the end of `onto`, a bounded part of it at a time.
+    pub(crate) fn inflate(
+        &mut self,
+        piece: &[u8],
+        onto: &mut Vec<u8>,
+        config: &Config,
+    ) -> Result<Inflated, ProtocolError> {
+        let context = self.context.ok_or(ProtocolError::ReservedBits)?;
+        let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new(context)));
+        // A chunk at a time where it is handed out, all that fits where it is kept.
+        let most = match config.delivery {
+            Delivery::Whole => usize::MAX,
+            Delivery::Streamed => CHUNK,
+        };
+        let progress =
+            inflater.extend(piece, onto, most, limits(config)).map_err(protocol_error)?;
+        Ok(Inflated { consumed: progress.consumed, more: progress.more })
+    }
+
+    /// The message is complete, and all of it is out.
+    pub(crate) fn finish(&mut self, config: &Config) -> Result<(), ProtocolError> {
+        let Some(context) = self.context else { return Ok(()) };
+        // A message without payload has made no inflater, and needs none.
+        if let Some(inflater) = &mut self.inflater {
+            inflater.finish(limits(config)).map_err(protocol_error)?;
+        }
+        context.settle(&mut self.inflater);
+        Ok(())
+    }
+
+    /// Nothing more will be received.
+    pub(crate) fn end(&mut self) {
+        self.inflater = None;
+    }
+}
+
+/// What the sending half compresses with.
+pub(crate) struct Deflation {
+    context: Option<Context>,
+    /// Whether the application wants the next messages to go as they are.
+    paused: bool,
+    deflater: Option<Box<Deflater>>,
+}
+
+impl Deflation {
+    /// Nothing is agreed.
+    pub(crate) const NONE: Self = Self { context: None, paused: false, deflater: None };
+
+    pub(crate) const fn new(context: Context) -> Self {
+        Self { context: Some(context), paused: false, deflater: None }
+    }
+
+    /// Whether a message made with this context can be sent.
+    pub(crate) fn fits(&self, made_with: Context) -> bool {
+        !self.paused && self.context.is_some_and(|agreed| agreed.fits(made_with))
+    }
+
+    pub(crate) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Whether a message whose first piece has `len` bytes is compressed.
+    pub(crate) fn begins(&self, len: usize, config: &Config) -> bool {
+        self.context.is_some() && !self.paused && len >= policy(config).threshold
+    }
+
+    /// Whether messages refer to those before them, so that what was compressed must be sent.
+    pub(crate) fn takes_over(&self) -> bool {
+        self.context.is_some_and(Context::takeover)
+    }
+
+    /// Compresses the next piece of a message, its `last` one to end it.
+    pub(crate) fn deflate(&mut self, piece: &[u8], last: bool, config: &Config) -> BytesMut {
+        let mut out = BytesMut::new();
+        let Some(context) = self.context else { return out };
+        let deflater =
+            self.deflater.get_or_insert_with(|| Box::new(Deflater::new(context, &policy(config))));
+        deflater.compress(piece, last, &mut out);
+        if last {
+            context.settle(&mut self.deflater);
+        }
+        out
+    }
+
+    /// Nothing more will be sent.
+    pub(crate) fn end(&mut self) {
+        self.deflater = None;
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    config.deflate.unwrap_or(Policy::server())
+}
+
+fn limits(config: &Config) -> Limits {
+    policy(config).limits(config.message_limit())
+}
+
+fn protocol_error(error: InflateError) -> ProtocolError {
+    match error {
+        InflateError::Invalid => ProtocolError::InvalidCompression,
+        InflateError::TooLarge => ProtocolError::MessageTooLarge,
+        InflateError::TooDense => ProtocolError::CompressionTooDense,
+    }
+}

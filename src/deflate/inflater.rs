@@ -1,0 +1,350 @@
+//! RFC 7692 section 7.2.2: the payload of a compressed message, inflated as it arrives.
+//!
+//! Pieces in, pieces out: any cut of either gives the same bytes, the same failure after the same
+//! byte. What is inflated is counted as it is made, so that a message stops at its limit and not
+//! after it. Frames and text are not judged here.
+//!
+//! Invariant: a call makes progress, says that all is done, or fails; and a failure is final.
+//!
+//! # What ends a message
+//!
+//! The sender removed `00 00 FF FF` from the end, so what remains must break off right where these
+//! four octets make an empty stored block complete. They are given to the inflater, which must then
+//! stand between two blocks, on an octet's boundary, without having made a byte of them. A message
+//! that was cut inside a block fails, where it would otherwise be delivered short. An empty payload
+//! is an empty message.
+//!
+//! # Blocks marked as final
+//!
+//! A block with BFINAL set ends a DEFLATE data set (RFC 1951 section 3.2.3), not the message, nor
+//! the connection's use of compression (section 7.2.3.4). What follows it, in the same message or in
+//! the next, is a data set of its own: it begins on the next octet, with an empty window. That is
+//! how compressors make them, which can be finished but not continued; a reference across a final
+//! block fails. As everywhere, the payload ends with the first octet of an empty stored block,
+//! which "is necessary to allow the payload to be decompressed in the same manner".
+//!
+//! # The window
+//!
+//! zlib-rs 0.6 inflates raw streams with 32 KiB of history whatever it is told. So a reference
+//! beyond the beginning fails, and one beyond the agreed window but within the history does not:
+//! staying within is the sender's duty, having at least that much the receiver's (section 7.2.2).
+//! An inflater that refused would have to look at each distance itself. For the same
+//! reason it does no harm that `Inflate::reset` falls back to 15 bits.
+
+use super::Context;
+use alloc::vec::Vec;
+use core::fmt;
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+/// A good size for the chunks of a message that is delivered as it comes.
+pub const CHUNK: usize = 16 << 10;
+
+/// "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload" (section 7.2.2); then an
+/// empty stored block, which begins on an octet's boundary.
+const TAIL_AND_EMPTY: [u8; TAIL + EMPTY] = [0, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0xff];
+const TAIL: usize = 4;
+/// The block again, and the first octet of another.
+const EMPTY_AND_MORE: [u8; EMPTY + 1] = [0, 0, 0, 0xff, 0xff, 0];
+const EMPTY: usize = 5;
+
+/// The ratio is looked at each time this many octets of payload are inflated: at places that do not
+/// depend on how they arrived.
+const STRIDE: u64 = 4096;
+/// What a message may inflate to whatever the ratio.
+const FREE: u64 = 64 << 10;
+
+/// Inflates one message after the other.
+///
+/// ```
+/// use sockless::deflate::{Context, Inflater, Limits, WindowBits};
+///
+/// let mut inflater = Inflater::new(Context::new(WindowBits::MAX, true));
+/// let limits = Limits { max_message: 1 << 20, max_ratio: None };
+/// for payload in [&b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..], b"\xf2\x00\x11\x00\x00"] {
+///     let mut message = Vec::new();
+///     let mut rest = payload;
+///     loop {
+///         let progress = inflater.extend(rest, &mut message, usize::MAX, limits)?;
+///         rest = &rest[progress.consumed..];
+///         if !progress.more {
+///             break;
+///         }
+///     }
+///     inflater.finish(limits)?;
+///     assert_eq!(message, b"Hello");
+/// }
+/// # Ok::<(), sockless::deflate::InflateError>(())
+/// ```
+pub struct Inflater {
+    stream: Inflate,
+    context: Context,
+    /// Octets of the payload so far.
+    wire: u64,
+    /// Bytes of the message so far, never more than its limit.
+    inflated: u64,
+    /// Up to where the ratio was found good; at most `wire`.
+    weighed: u64,
+    /// A final block has ended; the next octet begins a data set.
+    ended: bool,
+    failed: Option<InflateError>,
+}
+
+/// What a message may grow to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest message, in bytes, inclusive.
+    pub max_message: u64,
+    /// How many bytes an octet of payload may stand for on average, after the first 64 KiB.
+    pub max_ratio: Option<u32>,
+}
+
+/// What a call has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Progress {
+    /// Octets taken from the input.
+    pub consumed: usize,
+    /// Bytes added to the output.
+    pub produced: usize,
+    /// Call again, with what is left of the input, be it nothing: there is more to come of it, or
+    /// an error that stands behind what was produced. Otherwise all of the input is consumed.
+    pub more: bool,
+}
+
+/// The message cannot be inflated, nor can any after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InflateError {
+    /// Not DEFLATE, or cut inside a block: close code 1007.
+    Invalid,
+    /// Longer than [`Limits::max_message`]: close code 1009.
+    TooLarge,
+    /// Denser than [`Limits::max_ratio`]: close code 1009.
+    TooDense,
+}
+
+impl fmt::Display for InflateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "compressed data is invalid or cut short",
+            Self::TooLarge => "message inflates to more than the limit",
+            Self::TooDense => "message inflates to too many times its size",
+        })
+    }
+}
+
+impl core::error::Error for InflateError {}
+
+impl Inflater {
+    /// An inflater with an empty window.
+    ///
+    /// # Panics
+    /// When there is no memory, as other allocations end the program then.
+    pub fn new(context: Context) -> Self {
+        Self {
+            // zlib compresses with 512 octets where 256 were agreed, so these need 9 bits.
+            stream: Inflate::new(false, context.window().get().max(9)),
+            context,
+            wire: 0,
+            inflated: 0,
+            weighed: 0,
+            ended: false,
+            failed: None,
+        }
+    }
+
+    /// What it was made for.
+    pub const fn context(&self) -> Context {
+        self.context
+    }
+
+    /// How long the message is so far.
+    pub const fn inflated(&self) -> u64 {
+        self.inflated
+    }
+
+    /// Inflates `input`, the next piece of a message's payload, into `output`, until one is used
+    /// up. An output of no bytes is always full.
+    ///
+    /// # Errors
+    /// [`InflateError`], after all that precedes the offence was produced; the same from then on.
+    pub fn inflate(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        limits: Limits,
+    ) -> Result<Progress, InflateError> {
+        let (mut consumed, mut produced) = (0, 0);
+        loop {
+            let rest = input.get(consumed..).unwrap_or_default();
+            let room = output.get_mut(produced..).unwrap_or_default();
+            if room.is_empty() {
+                return Ok(Progress { consumed, produced, more: true });
+            }
+            let step = self.step(rest, room, limits);
+            consumed += step.consumed;
+            produced += step.produced;
+            match self.failed {
+                Some(error) if produced == 0 => return Err(error),
+                Some(_) => return Ok(Progress { consumed, produced, more: true }),
+                None if step.drained && consumed >= input.len() => {
+                    return Ok(Progress { consumed, produced, more: false });
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Inflates `input` onto the end of `message`, by `most` bytes at most: [`CHUNK`] where chunks
+    /// are handed out, any number where the whole is awaited.
+    ///
+    /// The buffer grows with what came, not with what was declared, and never beyond the limit. It
+    /// may be taken away between calls.
+    ///
+    /// # Errors
+    /// As [`inflate`](Self::inflate).
+    pub fn extend(
+        &mut self,
+        input: &[u8],
+        message: &mut Vec<u8>,
+        most: usize,
+        limits: Limits,
+    ) -> Result<Progress, InflateError> {
+        let start = message.len();
+        let left = limits.max_message.saturating_sub(self.inflated);
+        let most = most.max(1).min(usize::try_from(left).unwrap_or(usize::MAX));
+        if most == 0 {
+            // One byte too many is enough to know.
+            return self.inflate(input, &mut [0], limits);
+        }
+        // Text shrinks to a third or so; what shrinks more, doubles. It pays to guess high: zlib-rs
+        // is slow in the last 260 bytes of an output.
+        let wanted = input.len().saturating_mul(4).saturating_add(64).min(most);
+        if message.capacity() - start < wanted {
+            let so_far = usize::try_from(self.inflated).unwrap_or(usize::MAX);
+            message.reserve_exact(wanted.max(so_far).min(most));
+        }
+        message.resize(start + most.min(message.capacity() - start), 0);
+        let output = message.get_mut(start..).unwrap_or_default();
+        let result = self.inflate(input, output, limits);
+        message.truncate(start + result.map_or(0, |progress| progress.produced));
+        result
+    }
+
+    /// The payload is complete, and [`inflate`](Self::inflate) has said that there is no more of
+    /// it. With context takeover the next message may follow; else the inflater has had its time.
+    ///
+    /// # Errors
+    /// [`InflateError`] if the message was cut short, or was too dense.
+    pub fn finish(&mut self, limits: Limits) -> Result<(), InflateError> {
+        if self.failed.is_none() {
+            self.weigh(limits);
+        }
+        // Some send nothing at all for an empty message, not even the octet of section 7.2.3.6.
+        if self.failed.is_none() && self.wire > 0 && !self.ends_here() {
+            self.failed = Some(InflateError::Invalid);
+        }
+        (self.wire, self.inflated, self.weighed) = (0, 0, 0);
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// Whether the tail completes an empty block.
+    ///
+    /// `Block` stops the inflater between two blocks, which shows when it leaves input behind. Bits
+    /// that it holds back there would show in what it makes of another empty block.
+    fn ends_here(&mut self) -> bool {
+        self.stops_after(TAIL, &TAIL_AND_EMPTY) && self.stops_after(EMPTY, &EMPTY_AND_MORE)
+    }
+
+    fn stops_after(&mut self, size: usize, input: &[u8]) -> bool {
+        let mut nothing = [0];
+        self.restart();
+        let (before, made) = (self.stream.total_in(), self.stream.total_out());
+        let status = self.stream.decompress(input, &mut nothing, InflateFlush::Block);
+        status == Ok(Status::Ok)
+            && self.stream.total_in() - before == size as u64
+            && self.stream.total_out() == made
+    }
+
+    /// Begins another data set, if the last one has ended.
+    fn restart(&mut self) {
+        if core::mem::take(&mut self.ended) {
+            self.stream.reset(false);
+        }
+    }
+
+    /// One call of the decoder.
+    fn step(&mut self, input: &[u8], output: &mut [u8], limits: Limits) -> Step {
+        let mut step = Step { consumed: 0, produced: 0, drained: false };
+        if self.failed.is_some() {
+            return step;
+        }
+        let input = input.get(..self.stride(input.len(), limits)).unwrap_or_default();
+        if self.ended && input.is_empty() {
+            step.drained = true;
+            return step;
+        }
+        self.restart();
+
+        let left = limits.max_message.saturating_sub(self.inflated);
+        let room = usize::try_from(left).unwrap_or(usize::MAX).min(output.len());
+        let mut excess = [0];
+        let output =
+            if room == 0 { &mut excess[..] } else { output.get_mut(..room).unwrap_or_default() };
+
+        let (before, made) = (self.stream.total_in(), self.stream.total_out());
+        let status = self.stream.decompress(input, output, InflateFlush::NoFlush);
+        // Neither is more than the slice it counts in.
+        step.consumed = usize::try_from(self.stream.total_in() - before).unwrap_or(0);
+        step.produced = usize::try_from(self.stream.total_out() - made).unwrap_or(0);
+        self.wire += step.consumed as u64;
+        if room == 0 && step.produced > 0 {
+            step.produced = 0;
+            self.failed = Some(InflateError::TooLarge);
+            return step;
+        }
+        self.inflated += step.produced as u64;
+        match status {
+            Ok(Status::StreamEnd) => (self.ended, step.drained) = (true, true),
+            Ok(_) => step.drained = step.produced < output.len(),
+            Err(_) => self.failed = Some(InflateError::Invalid),
+        }
+        if step.drained && !self.ended && step.consumed < input.len() {
+            debug_assert!(false, "room, input, and no use made of them");
+            self.failed = Some(InflateError::Invalid);
+        }
+        if step.drained && self.wire % STRIDE == 0 {
+            self.weigh(limits);
+        }
+        step
+    }
+
+    /// How much of `size` octets to take: with a ratio, up to the next place where that is looked
+    /// at, and not beyond it before all that comes of it is out.
+    fn stride(&self, size: usize, limits: Limits) -> usize {
+        let at = self.wire % STRIDE;
+        if limits.max_ratio.is_none() {
+            size
+        } else if at == 0 && self.weighed < self.wire {
+            0
+        } else {
+            usize::try_from(STRIDE - at).unwrap_or(usize::MAX).min(size)
+        }
+    }
+
+    /// Compares what came with what came of it.
+    fn weigh(&mut self, limits: Limits) {
+        self.weighed = self.wire;
+        let Some(ratio) = limits.max_ratio else { return };
+        if self.inflated > self.wire.saturating_mul(u64::from(ratio)).saturating_add(FREE) {
+            self.failed = Some(InflateError::TooDense);
+        }
+    }
+}
+
+/// What a step has done; whether all that could come of it is out.
+struct Step {
+    consumed: usize,
+    produced: usize,
+    drained: bool,
+}

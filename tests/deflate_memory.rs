@@ -1,0 +1,236 @@
+//! What a codec owns, by a counting allocator: nothing between messages without takeover, no more
+//! than is documented within, and never more than the limit for what inflates.
+#![cfg(feature = "deflate")]
+#![allow(missing_docs)]
+// The allocator is the one thing here that safe code cannot do.
+#![allow(unsafe_code)]
+
+mod deflate_support;
+
+use bytes::BytesMut;
+use deflate_support::*;
+use sockless::deflate::{CHUNK, Deflater, InflateError, Inflater};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+/// Counts the bytes held, and their peak, of the thread that runs the test.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    HELD.set(HELD.get() + bytes);
+    PEAK.set(PEAK.get().max(HELD.get()));
+}
+
+fn size(layout: Layout) -> isize {
+    isize::try_from(layout.size()).unwrap_or(isize::MAX)
+}
+
+// SAFETY: every call goes to `System` with the arguments that came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(size(layout));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(size(layout));
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count(-size(layout));
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new: usize) -> *mut u8 {
+        count(isize::try_from(new).unwrap_or(isize::MAX) - size(layout));
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, new) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes that `work` leaves held, and the peak above the start.
+fn measured<T>(work: impl FnOnce() -> T) -> (T, isize, isize) {
+    let held = HELD.get();
+    PEAK.set(held);
+    let result = work();
+    (result, HELD.get() - held, PEAK.get() - held)
+}
+
+/// Feeds a payload in pieces, as frames of it arrive.
+fn feed(
+    inflater: &mut Inflater,
+    payload: &[u8],
+    size: usize,
+    (limit, most): (u64, usize),
+    message: &mut Vec<u8>,
+    mut seen: impl FnMut(&mut Vec<u8>),
+) -> Result<(), InflateError> {
+    for mut piece in payload.chunks(size) {
+        loop {
+            let progress = inflater.extend(piece, message, most, at_most(limit))?;
+            seen(message);
+            piece = &piece[progress.consumed..];
+            if !progress.more {
+                break;
+            }
+        }
+    }
+    inflater.finish(at_most(limit))
+}
+
+/// Bytes beyond which an inflater never goes.
+const INFLATER: isize = 48 << 10;
+
+/// What a deflater owns at most, as the documentation has it.
+fn deflater(window: u8, memory: u8) -> isize {
+    (132 << 10) + (4 << window.max(9)) + (7 << (memory + 6))
+}
+
+/// Prints the table that the documentation has: `cargo test --features deflate --test
+/// deflate_memory -- --nocapture documented`.
+#[test]
+fn what_a_codec_owns_is_what_is_documented() {
+    println!("window  inflater  deflater, memory 1 .. 9 (bytes)");
+    let message = data(0, 100_000, 1);
+    for window in 8..=15 {
+        let agreed = context(window, true);
+        let mut out = BytesMut::with_capacity(1 << 20);
+        let mut row = Vec::new();
+        for memory in 1..=9 {
+            let mut of_levels: Vec<_> = [0, 1, 3, 6, 9]
+                .map(|level| {
+                    let (deflater, held, peak) = measured(|| {
+                        let mut deflater = Box::new(Deflater::new(agreed, &policy(level, memory)));
+                        deflater.compress(&message, true, &mut out);
+                        deflater
+                    });
+                    drop(deflater);
+                    out.clear();
+                    assert_eq!(held, peak);
+                    held
+                })
+                .to_vec();
+            of_levels.dedup();
+            assert_eq!(of_levels.len(), 1, "the level changes nothing");
+            assert!(of_levels[0] <= deflater(window, memory), "{window} {memory}");
+            row.push(of_levels[0]);
+        }
+        Deflater::new(agreed, &policy(6, 8)).compress(&message, true, &mut out);
+        let mut buffer = Vec::with_capacity(400_000);
+        let (inflater, held, peak) = measured(|| {
+            let mut inflater = Box::new(Inflater::new(agreed));
+            feed(&mut inflater, &out, 1000, (1 << 20, 1000), &mut buffer, |_| ()).unwrap();
+            inflater
+        });
+        assert!(held == peak && held <= INFLATER);
+        drop(inflater);
+        println!("{window:6}  {held:8}  {row:?}");
+    }
+}
+
+#[test]
+fn without_takeover_nothing_is_held_between_messages() {
+    let agreed = context(12, false);
+    let message = data(0, 100_000, 1);
+    let mut out = BytesMut::with_capacity(1 << 18);
+    let mut buffer = Vec::with_capacity(1 << 18);
+    let ((), held, peak) = measured(|| {
+        let (mut deflater, mut inflater) = (None, None);
+        for len in [100_000, 0, 1, 500, 100_000] {
+            out.clear();
+            buffer.clear();
+            let before = HELD.get();
+            let compressor =
+                deflater.get_or_insert_with(|| Box::new(Deflater::new(agreed, &policy(6, 8))));
+            compressor.compress(&message[..len], true, &mut out);
+            agreed.settle(&mut deflater);
+            assert_eq!(HELD.get(), before);
+            let decoder = inflater.get_or_insert_with(|| Box::new(Inflater::new(agreed)));
+            feed(decoder, &out, 64 << 10, (1 << 20, usize::MAX), &mut buffer, |_| ()).unwrap();
+            agreed.settle(&mut inflater);
+            assert_eq!(HELD.get(), before);
+            assert!(buffer == message[..len]);
+        }
+    });
+    assert_eq!(held, 0);
+    assert!(peak > 0);
+}
+
+// req: D7.2.3-04
+#[test]
+fn a_bomb_stops_at_the_limit() {
+    let bomb = {
+        let mut deflater = Deflater::new(context(15, false), &policy(9, 8));
+        deflate(&mut deflater, &vec![0; 64 << 20], &[]).concat()
+    };
+    assert!(bomb.len() < 66_000, "{}", bomb.len());
+    for limit in [1 << 20, 100, 0, (1 << 20) + 1] {
+        for size in [64 << 10, 100] {
+            let (end, _, peak) = measured(|| {
+                let mut message = Vec::new();
+                let mut inflater = Inflater::new(context(15, false));
+                let end =
+                    feed(&mut inflater, &bomb, size, (limit, usize::MAX), &mut message, |_| ());
+                assert_eq!(message.len() as u64, limit);
+                end
+            });
+            assert_eq!(end, Err(InflateError::TooLarge));
+            let most = isize::try_from(limit).unwrap() + INFLATER;
+            assert!(peak <= most, "{peak} for a limit of {limit}");
+        }
+    }
+    // Streamed, it costs a chunk, however long it is.
+    let (total, _, peak) = measured(|| {
+        let mut inflater = Inflater::new(context(15, false));
+        let mut total = 0;
+        let sink = |chunk: &mut Vec<u8>| {
+            assert!(chunk.len() <= CHUNK);
+            total += chunk.len();
+            *chunk = Vec::new();
+        };
+        feed(&mut inflater, &bomb, 1000, (u64::MAX, CHUNK), &mut Vec::new(), sink).unwrap();
+        total
+    });
+    assert_eq!(total, 64 << 20);
+    assert!(peak <= INFLATER + 16 * 1024, "{peak}");
+}
+
+#[test]
+fn a_message_is_held_in_twice_its_size_or_four_times_its_payload() {
+    for (kind, len) in [(0, 10), (0, 1000), (1, 100), (1, 70_000), (2, 1_000_000), (0, 300_000)] {
+        let message = data(kind, len, 5);
+        let payload =
+            deflate(&mut Deflater::new(context(15, false), &policy(6, 8)), &message, &[]).concat();
+        let mut buffer = Vec::new();
+        let mut inflater = Inflater::new(context(15, false));
+        feed(&mut inflater, &payload, 64 << 10, (1 << 20, usize::MAX), &mut buffer, |_| ())
+            .unwrap();
+        assert!(buffer == message);
+        let most = (2 * len).max(4 * payload.len() + 64);
+        assert!(buffer.capacity() <= most, "{} for {len}", buffer.capacity());
+    }
+}
+
+#[test]
+fn little_is_reserved_ahead_of_what_is_written() {
+    for (kind, len) in [(2, 1 << 20), (1, 1 << 20), (0, 100)] {
+        let message = data(kind, len, 5);
+        let mut out = BytesMut::new();
+        let mut deflater = Deflater::new(context(15, false), &policy(6, 8));
+        let ((), held, _) = measured(|| deflater.compress(&message, true, &mut out));
+        let most = 2 * out.len() + (32 << 10);
+        assert!(held <= isize::try_from(most).unwrap(), "{held} for {}", out.len());
+    }
+}
