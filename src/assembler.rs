@@ -91,17 +91,20 @@ impl Assembler {
     }
 
     /// Adds the next piece of a frame. `left` bytes of that frame are still to come; `fin` says
-    /// that it is the last, so that nothing needs room after them.
+    /// that it is the last, so that nothing needs room after them. What more a message may have
+    /// bounds its room, too.
     pub(crate) fn append(
         &mut self,
         piece: &mut [u8],
         mask: &mut Mask,
         left: u64,
         fin: bool,
+        config: &Config,
     ) -> Result<(), ProtocolError> {
         let held = self.text.len() + self.bytes.len();
         let received = held + piece.len();
-        let expected = if fin { usize::try_from(left).unwrap_or(usize::MAX) } else { usize::MAX };
+        let open = if fin { 0 } else { config.message_limit().saturating_sub(self.len) };
+        let expected = usize::try_from(left.saturating_add(open)).unwrap_or(usize::MAX);
         let more = piece.len() + expected.min(received);
         match self.kind {
             Kind::Text => {

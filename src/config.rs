@@ -43,8 +43,8 @@ pub struct Config {
     pub max_fragments: u32,
     /// How many empty fragments may stand in a row: 1,024. They carry nothing. Beyond: close 1008.
     pub max_empty_fragments: u16,
-    /// How full the output may be, in bytes, before a Pong is held back and only the newest Ping
-    /// is remembered: 64 KiB, a socket buffer's worth.
+    /// How full the output may be, in bytes, for a Pong to be added: 64 KiB, a socket buffer's
+    /// worth. Beyond, only the newest Ping is remembered.
     pub high_water: usize,
     /// The longest head of a handshake, in bytes: 16 KiB, twice what common servers take.
     /// Beyond: 431.
@@ -60,12 +60,13 @@ pub struct Config {
     pub deflate: Option<Policy>,
     /// How long the opening handshake may take: 10 s.
     pub open_timeout: Duration,
-    /// How long to wait for the peer's Close, and then for the end of the transport: 10 s.
+    /// How long to wait for the peer's Close and the end of the transport, together: 10 s.
     pub close_timeout: Duration,
-    /// How long the peer may be silent before it is sent a Ping: 30 s, below the minute after
-    /// which common proxies drop a connection. `None`: never.
+    /// How often the peer is sent a Ping: every 30 s, below the minute after which common proxies
+    /// drop a silent connection. At least a millisecond; `None`: never.
     pub ping_interval: Option<Duration>,
-    /// How long the peer may take to answer a Ping: 20 s. `None`: for ever.
+    /// How long the peer may be silent while a Ping waits for its answer: 20 s. A Pong may stand
+    /// behind a long message on a slow line, so bytes of any kind count. `None`: for ever.
     pub pong_timeout: Option<Duration>,
     /// How long the connection may carry no message before it is closed. `None`, the default: for
     /// ever.

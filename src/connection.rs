@@ -17,6 +17,7 @@ use crate::frame::{HeaderBytes, Kind};
 use crate::keys::Keys;
 use crate::prepared::Prepared;
 use crate::receiver::Receiver;
+use crate::role::Role;
 use crate::sender::Sender;
 use alloc::sync::Arc;
 use bytes::{Bytes, BytesMut};
@@ -186,8 +187,8 @@ impl Connection {
         self.sender.close(code, reason, out)
     }
 
-    /// Writes a Pong that was held back while `out` was above [`Config::high_water`], if it is
-    /// below now.
+    /// Writes a Pong that was held back while `out` held more than [`Config::high_water`], if it
+    /// does no more.
     pub fn flush(&mut self, out: &mut BytesMut) {
         self.sender.flush(out);
     }
@@ -195,6 +196,11 @@ impl Connection {
     /// Whether a Pong is held back: call [`flush`](Self::flush) once the output is drained.
     pub const fn pending(&self) -> bool {
         self.sender.pending()
+    }
+
+    /// Which side this is.
+    pub const fn role(&self) -> Role {
+        self.sender.role()
     }
 
     /// What to do with the transport, once `out` is written.
@@ -210,8 +216,7 @@ impl Connection {
     /// The transport has ended: how the connection did (RFC 6455 section 7.1.4). An unfinished
     /// message is dropped.
     pub fn eof(&mut self) -> Closed {
-        self.receiver.eof();
-        let (code, reason) = self.receiver.close();
+        let (code, reason) = self.receiver.eof();
         Closed { code, reason, clean: self.sender.eof() }
     }
 
@@ -223,15 +228,10 @@ impl Connection {
 
     /// The two halves, to be used apart, on two tasks say, without a lock between them.
     ///
-    /// What the receiving half owes the peer then travels as a [`Reply`](crate::Reply).
+    /// What the receiving half owes the peer then travels as a [`Reply`](crate::Reply), and each
+    /// half is told of the transport's end ([`Receiver::eof`], [`Sender::eof`]).
     pub fn split(self) -> (Receiver, Sender) {
         (self.receiver, self.sender)
-    }
-
-    /// A connection of two halves that were [`split`](Self::split).
-    pub fn join(receiver: Receiver, sender: Sender) -> Self {
-        debug_assert_eq!(receiver.role(), sender.role(), "halves of one connection");
-        Self { receiver, sender }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: at most 125 bytes, because the header of a longer control frame is refused.
 
+use crate::close::{CloseCode, CloseReason};
 use crate::frame::MAX_CONTROL_PAYLOAD;
 use core::ops::Deref;
 
@@ -15,13 +16,23 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) const EMPTY: Self = Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 };
 
-    /// As much of `payload` as there is room for: all of it, for a payload that was let in.
-    pub(crate) fn new(payload: &[u8]) -> Self {
+    /// The payload, if it is one that a control frame may have.
+    pub(crate) fn new(payload: &[u8]) -> Option<Self> {
         let mut control = Self::EMPTY;
-        control.extend(payload);
+        control.bytes.get_mut(..payload.len())?.copy_from_slice(payload);
+        control.len = u8::try_from(payload.len()).ok()?;
+        Some(control)
+    }
+
+    /// The body of a Close: code and reason together are no longer than 125 bytes.
+    pub(crate) fn close(code: CloseCode, reason: &CloseReason) -> Self {
+        let mut control = Self::EMPTY;
+        control.extend(&u16::from(code).to_be_bytes());
+        control.extend(reason.as_bytes());
         control
     }
 
+    /// Adds the next piece of a payload whose length was let in.
     pub(crate) fn extend(&mut self, piece: &[u8]) {
         debug_assert!(usize::from(self.len) + piece.len() <= MAX_CONTROL_PAYLOAD);
         let room = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();

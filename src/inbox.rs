@@ -85,23 +85,18 @@ impl Inbox {
         Self { buffer, start: 0, end: 0, event: None }
     }
 
-    /// Where to read to: empty until [`advance`](Self::advance) has said that all is consumed. The
-    /// event lent last is gone then.
+    /// Where to read to: all of the buffer once [`advance`](Self::advance) has said that all is
+    /// consumed, and then the event lent last is gone; before that, what is left behind the rest.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.start < self.end {
-            return &mut [];
+        if self.start == self.end {
+            (self.start, self.end, self.event) = (0, 0, None);
         }
-        self.event = None;
-        &mut self.buffer
+        self.buffer.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// `len` bytes were read into [`room`](Self::room).
+    /// The first `len` bytes of [`room`](Self::room) were read into.
     pub fn filled(&mut self, len: usize) {
-        if self.start == self.end {
-            self.event = None;
-            self.start = 0;
-            self.end = len.min(self.buffer.len());
-        }
+        self.end = self.end.saturating_add(len).min(self.buffer.len());
     }
 
     /// Goes to the next event; `false` when all that was read is consumed. What the connection

@@ -197,7 +197,8 @@ impl Keepalive {
     /// One Ping is under way at a time, where an answer is waited for.
     fn ping_time(&self) -> Option<Duration> {
         let blocked = self.waiting && self.config.pong_timeout.is_some();
-        self.pinged.checked_add(self.config.ping_interval.filter(|_| !blocked)?)
+        let interval = self.config.ping_interval.filter(|_| !blocked)?;
+        self.pinged.checked_add(interval.max(Duration::from_millis(1)))
     }
 
     fn idle_deadline(&self) -> Option<Duration> {

@@ -4,7 +4,7 @@
 //! whatever the caller has between them. One slot is enough: [`Reply::merge`] says which of two
 //! survives. It writes nothing itself.
 
-use crate::close::CloseCode;
+use crate::close::{CloseCode, CloseReason};
 use crate::control::Control;
 use crate::event::Event;
 
@@ -53,20 +53,19 @@ impl Reply {
 }
 
 impl Event<'_> {
-    /// What this event obliges the sending half to answer, if anything.
+    /// What this event obliges the sending half to answer, if anything; nothing for a Ping that no
+    /// peer can have sent, being too long.
     ///
     /// A [`Connection`](crate::Connection) answers by itself; with halves, hand it to
     /// [`Sender::reply`](crate::Sender::reply).
     pub fn reply(&self) -> Option<Reply> {
         Some(Reply(match self {
-            Self::Ping(payload) => Owed::Pong(Control::new(payload)),
+            Self::Ping(payload) => Owed::Pong(Control::new(payload)?),
+            // One without a code is answered by one without a code. A peer's Close has no other
+            // that may not be on the wire; one that was made by hand might.
+            Self::Close(close) if !close.code.is_sendable() => Owed::Close(Control::EMPTY),
             Self::Close(close) => {
-                let mut body = Control::EMPTY;
-                if close.code != CloseCode::NO_STATUS {
-                    body.extend(&u16::from(close.code).to_be_bytes());
-                    body.extend(close.reason.as_bytes());
-                }
-                Owed::Close(body)
+                Owed::Close(Control::close(close.code, &CloseReason::truncated(&close.reason)))
             }
             Self::Failed(error) => Owed::Failure(error.close_code()),
             Self::Text(_) | Self::Binary(_) | Self::Chunk(_) | Self::Pong(_) => return None,

@@ -281,9 +281,7 @@ impl Sender {
             return Err(SendError::InvalidCloseCode);
         }
         let reason = CloseReason::new(reason).ok_or(SendError::ReasonTooLong)?;
-        let mut body = Control::new(&u16::from(code).to_be_bytes());
-        body.extend(reason.as_bytes());
-        self.write(true, false, Opcode::Close, &body, out)?;
+        self.write(true, false, Opcode::Close, &Control::close(code, &reason), out)?;
         self.closing = self.closing.on(Cause::Ours);
         // No data follows; a Pong that is held back still may.
         self.fragments = None;
@@ -293,13 +291,13 @@ impl Sender {
 
     /// Sends what the receiving half says is owed, if it still is.
     ///
-    /// A Pong is written while `out` is below [`Config::high_water`], else the newest is held back
-    /// for [`flush`](Self::flush). A Close is written at once, unless one has been.
+    /// A Pong is written while `out` holds no more than [`Config::high_water`], else the newest is
+    /// held back for [`flush`](Self::flush). A Close is written at once, unless one has been.
     pub fn reply(&mut self, reply: &Reply, out: &mut BytesMut) {
         match &reply.0 {
             Owed::Pong(payload) if self.closing.answers() => {
                 self.held = None;
-                if out.len() < self.config.high_water {
+                if out.len() <= self.config.high_water {
                     self.answer(Opcode::Pong, payload, out);
                 } else {
                     self.held = Some(Box::new(*payload));
@@ -309,14 +307,14 @@ impl Sender {
             Owed::Pong(_) => {}
             Owed::Close(body) => self.last(body, Cause::Theirs, out),
             Owed::Failure(code) => {
-                self.last(&Control::new(&u16::from(*code).to_be_bytes()), Cause::Failure, out);
+                self.last(&Control::close(*code, &CloseReason::EMPTY), Cause::Failure, out);
             }
         }
     }
 
-    /// Writes the Pong that was held back, if `out` is below [`Config::high_water`] now.
+    /// Writes the Pong that was held back, if `out` holds no more than [`Config::high_water`] now.
     pub fn flush(&mut self, out: &mut BytesMut) {
-        if out.len() < self.config.high_water {
+        if out.len() <= self.config.high_water {
             if let Some(payload) = self.held.take() {
                 self.answer(Opcode::Pong, &payload, out);
             }
@@ -333,14 +331,16 @@ impl Sender {
         self.closing.want(self.role())
     }
 
-    /// The transport has ended; whether it did so after both Closes.
-    pub(crate) fn eof(&mut self) -> bool {
+    /// The transport has ended, or is given up: nothing more can be sent. Whether both Closes had
+    /// passed by then (RFC 6455 section 7.1.4).
+    pub fn eof(&mut self) -> bool {
         self.closing = self.closing.on(Cause::TransportEnd);
         self.end();
         self.closing == Closing::Ended { clean: true }
     }
 
-    pub(crate) const fn role(&self) -> Role {
+    /// Which side this is.
+    pub const fn role(&self) -> Role {
         if self.keys.is_some() { Role::Client } else { Role::Server }
     }
 

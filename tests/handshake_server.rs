@@ -4,8 +4,10 @@ mod handshake_support;
 
 use bytes::BytesMut;
 use handshake_support::{GET, head, outcome_with, status};
-use sockless::handshake::{Accept, Asked, FieldError, Reject, RequestError, Server};
-use sockless::{Config, Event, ProtocolError};
+use sockless::handshake::{
+    Accept, AcceptError, Asked, Client, FieldError, Offer, Reject, RequestError, Server, Target,
+};
+use sockless::{Config, Event, Keys, ProtocolError};
 use std::sync::Arc;
 
 // req: W4.2.2-10, W4.2.2-11, W4.2.2-12, W4.2.2-13, W4.2.2-14, W4.2.2-15, W4.2.2-07, W4.2.2-08
@@ -127,7 +129,7 @@ fn origins() {
         }
         let accepted = server.accept(accept, &mut out).map(|_| ());
         let wanted = wanted.then_some(()).ok_or(RequestError::OriginNotAllowed);
-        assert_eq!(accepted, wanted, "{origin:?}");
+        assert_eq!(accepted, wanted.map_err(AcceptError::Refused), "{origin:?}");
         assert_eq!(status(&out), if wanted.is_ok() { 101 } else { 403 });
     }
 }
@@ -215,7 +217,7 @@ fn a_refusal_is_final() {
     };
     assert!(refused.receive(&mut &mut [0][..], &mut BytesMut::new()).is_some());
     let opened = refused.accept(Accept::new(&request), &mut out).map(|_| ());
-    assert_eq!((opened, out.len()), (Err(RequestError::Control), before));
+    assert_eq!((opened, out.len()), (Err(AcceptError::OtherRequest), before));
 }
 
 #[test]
@@ -255,4 +257,63 @@ fn a_whole_head_is_not_copied() {
 #[test]
 fn a_handshake_is_small() {
     assert!(size_of::<Server>() <= 256, "{}", size_of::<Server>());
+}
+
+/// An `Accept` opens only the handshake whose request it was made from.
+#[test]
+fn a_decision_about_another_request_opens_nothing() {
+    let other = ("Sec-WebSocket-Key", Some("AAAAAAAAAAAAAAAAAAAAAA=="));
+    let (mut one, mut out) = (head(GET, &[]), BytesMut::new());
+    let mut first = Server::new(Arc::default());
+    let Some(Asked::Upgrade(request)) = first.receive(&mut &mut one[..], &mut out) else {
+        panic!("a good request")
+    };
+    for (bytes, plain) in [
+        (head(GET, &[other]), false),
+        (b"GET / HTTP/1.1\r\nHo".to_vec(), false),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n".to_vec(), true),
+    ] {
+        let mut server = Server::new(Arc::default()).with_plain_requests();
+        let mut bytes = bytes;
+        let asked = server.receive(&mut &mut bytes[..], &mut out);
+        assert_eq!(matches!(asked, Some(Asked::Plain(_))), plain);
+        let opened = server.accept(Accept::new(&request), &mut out);
+        assert_eq!(opened.err(), Some(AcceptError::OtherRequest));
+        assert!(out.is_empty());
+    }
+    assert!(first.accept(Accept::new(&request), &mut out).is_ok());
+}
+
+/// What holds cookies and credentials does not print them.
+#[test]
+fn debug_output_keeps_secrets() {
+    let secret = "Bearer 1234";
+    let target = Target::parse("ws://h/").unwrap();
+    let offer = Offer::new(&target).field("Authorization", secret).unwrap();
+    let mut shown = vec![format!("{offer:?}")];
+    let reject = Reject::new(401).unwrap().field("X-Token", secret).unwrap();
+    shown.push(format!("{:?}", reject.body("text/plain", secret.as_bytes()).unwrap()));
+    let mut out = BytesMut::new();
+    let mut client = Client::start(Arc::default(), Keys::new(|_| ()), &offer, &mut out);
+    assert!(
+        client.receive(&mut &mut b"HTTP/1.1 101 S\r\nA: Bearer 1234\r\n".to_vec()[..]).is_none()
+    );
+    shown.push(format!("{client:?}"));
+    let mut server = Server::new(Arc::default());
+    let _ = server.receive(&mut &mut out[..40], &mut BytesMut::new());
+    shown.push(format!("{server:?}"));
+    let mut bytes = head(GET, &[("Authorization", Some(secret))]);
+    let mut server = Server::new(Arc::default());
+    let Some(Asked::Upgrade(request)) = server.receive(&mut &mut bytes[..], &mut out) else {
+        panic!("a good request")
+    };
+    shown.push(format!("{request:?} {:?}", request.fields()));
+    assert!(
+        request.field("authorization") == Some(secret.as_bytes()) && request.field("x").is_none()
+    );
+    shown.push(format!("{:?}", Accept::new(&request).field("Set-Cookie", secret).unwrap()));
+    let bytes = secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
+    for text in shown {
+        assert!(!text.contains("1234") && !text.contains(&bytes), "{text}");
+    }
 }

@@ -269,11 +269,11 @@ fn pongs_wait_above_the_high_water_mark_and_only_the_newest_goes_out() {
     let mut config = Config::default();
     config.high_water = 10;
     let mut server = connection(Role::Server, config);
-    let mut out = BytesMut::from(&[0; 9][..]);
+    let mut out = BytesMut::from(&[0; 10][..]);
     for n in 0..=255 {
         feed(&mut server, &frames(Role::Server, &[(true, Opcode::Ping, &[n])]), &mut out);
     }
-    assert_eq!(&out[9..], b"\x8a\x01\0", "the first still went below the mark");
+    assert_eq!(&out[10..], b"\x8a\x01\0", "the first still went, at the mark");
     assert!(server.pending());
     server.flush(&mut out);
     assert!(server.pending(), "not drained yet");
@@ -287,12 +287,12 @@ fn pongs_wait_above_the_high_water_mark_and_only_the_newest_goes_out() {
         ((true, Opcode::Ping, &b"new"[..]), &b"\x8a\x03new"[..]),
         ((true, Opcode::Close, b"\x03\xe8"), b"\x88\x02\x03\xe8"),
     ] {
-        let mut full = BytesMut::from(&[0; 10][..]);
+        let mut full = BytesMut::from(&[0; 11][..]);
         feed(&mut server, &frames(Role::Server, &[(true, Opcode::Ping, b"old")]), &mut full);
         assert!(server.pending());
         full.clear();
         if frame.1 == Opcode::Close {
-            full.extend_from_slice(&[0; 10]);
+            full.extend_from_slice(&[0; 11]);
         }
         feed(&mut server, &frames(Role::Server, &[frame]), &mut full);
         assert!(full.ends_with(wanted), "{full:?}");
@@ -321,11 +321,47 @@ fn a_pong_that_is_owed_after_the_peers_close_is_not_sent() {
 #[test]
 fn a_held_pong_precedes_what_is_sent_after_it() {
     let mut config = Config::default();
-    config.high_water = 1;
+    config.high_water = 0;
     let mut server = connection(Role::Server, config);
     let mut out = BytesMut::from(&b"x"[..]);
     feed(&mut server, &frames(Role::Server, &[(true, Opcode::Ping, b"p")]), &mut out);
     out.clear();
     server.send_text("t", &mut out).unwrap();
     assert_eq!(&out[..], b"\x8a\x01p\x81\x01t");
+}
+
+// req: W5.5.2-02
+#[test]
+fn a_drained_output_takes_a_pong_whatever_the_mark() {
+    let mut config = Config::default();
+    config.high_water = 0;
+    let trace =
+        run_every_way(Role::Server, &config, &frames(Role::Server, &[(true, Opcode::Ping, b"p")]));
+    assert_eq!(trace.out, b"\x8a\x01p");
+}
+
+/// Events can be made by hand: what no peer can have sent gets no answer that may not be sent.
+#[test]
+fn replies_to_impossible_events_stay_legal() {
+    assert!(Event::Ping(vec![7; 125].into()).reply().is_some());
+    assert!(Event::Ping(vec![7; 126].into()).reply().is_none());
+    let mut client = connection(Role::Client, Config::default());
+    for (code, reason, wanted) in [
+        (1006, "", &b"\x88\x00"[..]),
+        (1000, "ok", b"\x88\x04\x03\xe8ok"),
+        (1000, &"€".repeat(42), &[&b"\x88\x7d\x03\xe8"[..], "€".repeat(41).as_bytes()].concat()),
+    ] {
+        let mut event =
+            feed(&mut connection(Role::Client, Config::default()), b"\x88\0", &mut BytesMut::new())
+                .remove(0);
+        if let Event::Close(close) = &mut event {
+            close.code = code.into();
+            close.reason = reason.to_owned().into();
+        }
+        let mut out = BytesMut::new();
+        let (_, mut sender) = connection(Role::Server, Config::default()).split();
+        sender.reply(&event.reply().unwrap(), &mut out);
+        assert_eq!(out, wanted);
+    }
+    assert_eq!((client.role(), client.eof().code), (Role::Client, CloseCode::ABNORMAL));
 }

@@ -143,19 +143,19 @@ pub fn converse(
     read(&mut receiver, &mut scratch, rest, member.as_mut(), &outbox, clock);
     outbox.put(Item::End);
 
-    let Ok((sender, written)) = thread.join() else { return };
+    let Ok(written) = thread.join() else { return };
     let broken = receiver.error();
-    let closed = Connection::join(receiver, sender).eof();
+    let (code, reason) = receiver.eof();
     // 1006 is never on the wire, so a reason beside it is ours to give.
     let reason = match (broken, written) {
-        _ if closed.code != CloseCode::ABNORMAL => closed.reason.to_string(),
+        _ if code != CloseCode::ABNORMAL => reason.to_string(),
         (Some(rule), _) => rule.to_string(),
         (None, Err(error)) => error.to_string(),
         (None, Ok(())) => "connection lost".into(),
     };
     match member {
-        Some(member) => member.leave(closed.code, &reason),
-        None => eprintln!("an echo ended: {} {reason:?}", closed.code),
+        Some(member) => member.leave(code, &reason),
+        None => eprintln!("an echo ended: {code} {reason:?}"),
     }
 }
 
@@ -229,12 +229,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self) -> (Sender, io::Result<()>) {
+    fn run(mut self) -> io::Result<()> {
         let written = self.write();
         if written.is_err() {
             let _ = self.line.socket.shutdown(Shutdown::Both);
         }
-        (self.sender, written)
+        written
     }
 
     /// Writes what comes through the queue and what the timers ask for, up to the last Close.

@@ -4,7 +4,7 @@ use crate::is_temporary;
 use crate::options::Failure;
 use crate::reading::{Input, Slot, lock};
 use bytes::{Buf, BytesMut};
-use sockless::{CloseCode, Connection, Due, Keepalive, Phase, Receiver, Sender, Timeout, Want};
+use sockless::{CloseCode, Due, Keepalive, Phase, Receiver, Sender, Timeout, Want};
 use std::io::{ErrorKind, Write};
 use std::mem;
 use std::net::{Shutdown, TcpStream};
@@ -128,16 +128,16 @@ impl Session {
         }
     }
 
-    fn end(self, receiver: Receiver) -> Result<(), Failure> {
+    fn end(mut self, mut receiver: Receiver) -> Result<(), Failure> {
         let error = receiver.error();
-        let closed = Connection::join(receiver, self.sender).eof();
-        match (error, u16::from(closed.code)) {
+        let ((code, reason), clean) = (receiver.eof(), self.sender.eof());
+        match (error, u16::from(code)) {
             (Some(error), _) => Err(Failure(4, format!("the server broke the protocol: {error}"))),
-            (None, 1000 | 1001 | 1005) if closed.clean => Ok(()),
-            (None, _) if closed.clean => {
-                let reason = (!closed.reason.is_empty()).then(|| format!(" {:?}", closed.reason));
+            (None, 1000 | 1001 | 1005) if clean => Ok(()),
+            (None, _) if clean => {
+                let reason = (!reason.is_empty()).then(|| format!(" {reason:?}"));
                 let reason = reason.unwrap_or_default();
-                Err(Failure(4, format!("closed with {}{reason}", closed.code)))
+                Err(Failure(4, format!("closed with {code}{reason}")))
             }
             (None, _) => Err(Failure(4, "the connection was lost".into())),
         }

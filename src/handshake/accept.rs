@@ -106,6 +106,11 @@ impl<'r> Accept<'r> {
         self
     }
 
+    /// The key of the request: no two have the same.
+    pub(super) fn key(&self) -> &[u8] {
+        self.request.key()
+    }
+
     /// Whether the request's origin may connect.
     pub(super) fn allows_origin(&self) -> bool {
         self.origins.allow(self.request.origin(), self.request.parsed_authority())

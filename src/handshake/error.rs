@@ -111,6 +111,28 @@ impl From<HeadError> for RequestError {
     }
 }
 
+/// Why [`Server::accept`](super::Server::accept) opened no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The request may not be accepted. The response that says so is in the output.
+    Refused(RequestError),
+    /// The decision was made about another request than this handshake's, or before it had one.
+    /// Nothing was written; close the transport.
+    OtherRequest,
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::OtherRequest => f.write_str("not the request of this handshake"),
+        }
+    }
+}
+
+impl core::error::Error for AcceptError {}
+
 /// An answer that does not open a connection and is no plain HTTP response either.
 ///
 /// "The client MUST _Fail the WebSocket Connection_" (RFC 6455 section 4.1): drop the transport.

@@ -299,15 +299,17 @@ fn parse_version(text: &[u8]) -> Option<u8> {
 }
 
 /// "The elements that comprise this value MUST be non-empty strings [...] and MUST all be unique
-/// strings" (RFC 6455 section 4.1, item 10). At most 64, so a comparison of all pairs is bounded.
+/// strings" (RFC 6455 section 4.1, item 10). A well-formed list has no more elements than there is
+/// room for, so a comparison of all pairs is bounded.
 fn has_duplicates(facts: &RequestFacts, head: &[u8]) -> bool {
-    let mut offers = subprotocols(facts, head);
-    while let Some(offer) = offers.next() {
-        if offers.clone().any(|other| other == offer) {
-            return true;
+    let mut seen = [""; list::MAX_ELEMENTS as usize];
+    subprotocols(facts, head).zip(0..).any(|(offer, count)| {
+        let Some((before, rest)) = seen.split_at_mut_checked(count) else { return true };
+        if let Some(slot) = rest.first_mut() {
+            *slot = offer;
         }
-    }
-    false
+        before.contains(&offer)
+    })
 }
 
 /// The subprotocols that a well-formed request offers, in order, over all its lines.

@@ -54,9 +54,16 @@ impl fmt::Display for FieldError {
 impl core::error::Error for FieldError {}
 
 /// Field lines that are fit to be sent.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct FieldLines {
     wire: Vec<u8>,
+}
+
+impl fmt::Debug for FieldLines {
+    /// The length only: fields hold cookies and credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.wire.len())
+    }
 }
 
 impl FieldLines {

@@ -11,7 +11,7 @@
 use crate::config::Config;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
-use core::mem;
+use core::{fmt, mem};
 
 /// The longest first word of a head: a method. The longest one registered with IANA has 17 bytes.
 pub(super) const MAX_FIRST_WORD: usize = 32;
@@ -82,11 +82,18 @@ pub(super) trait Lines {
 }
 
 /// A head on its way in: nothing on the heap unless it comes in pieces.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Intake {
     /// `kept.len() <= max_head + 1`, and `kept` is empty or starts with the first byte received.
     kept: Vec<u8>,
     scanner: Scanner,
+}
+
+impl fmt::Debug for Intake {
+    /// The length only: heads hold cookies and credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.kept.len())
+    }
 }
 
 impl Intake {
@@ -239,10 +246,17 @@ impl Scanner {
 }
 
 /// The fields of a head that has been read: names and values as received.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Fields<'a> {
     /// Starts at a line; ends with the blank line.
     rest: &'a [u8],
+}
+
+impl fmt::Debug for Fields<'_> {
+    /// The names only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone().map(|(name, _)| name)).finish()
+    }
 }
 
 impl<'a> Fields<'a> {

@@ -11,7 +11,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 /// How many elements a list may have.
-const MAX_ELEMENTS: u8 = 64;
+pub(super) const MAX_ELEMENTS: u8 = 64;
 
 /// "A recipient MUST parse and ignore a reasonable number of empty list elements" (RFC 9110
 /// section 5.6.1.2): this many.
@@ -79,8 +79,14 @@ pub(super) fn is_protocol(text: &[u8]) -> bool {
 }
 
 /// A place in a field value.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
+
+impl core::fmt::Debug for Cursor<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
 
 impl<'a> Cursor<'a> {
     /// Steps over `byte`, and the whitespace around it, if it is next.

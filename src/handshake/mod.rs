@@ -57,7 +57,7 @@ mod target;
 pub use self::{
     accept::{Accept, Agreed},
     client::{Answer, Client},
-    error::{RequestError, ResponseError},
+    error::{AcceptError, RequestError, ResponseError},
     extensions::{Extension, Params},
     field::FieldError,
     head::Fields,

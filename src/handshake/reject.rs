@@ -10,7 +10,7 @@ use super::error::RequestError;
 use super::field::{FieldError, FieldLines, check_value};
 use alloc::string::{String, ToString};
 use bytes::{BufMut, BytesMut};
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 
 /// The decision not to open a connection: any HTTP response but an interim one.
 ///
@@ -22,13 +22,19 @@ use core::fmt::Write as _;
 /// let page = Reject::new(200)?.body("text/html", b"<!doctype html><title>Chat</title>")?;
 /// # Ok::<(), FieldError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a request is refused when the handshake is given this"]
 pub struct Reject<'a> {
     status: u16,
     reason: &'a str,
     fields: FieldLines,
     body: &'a [u8],
+}
+
+impl fmt::Debug for Reject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reject").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Reject<'a> {

@@ -7,7 +7,7 @@
 //! refusal, nothing is read or written ever again.
 
 use super::accept::{Accept, Agreed};
-use super::error::RequestError;
+use super::error::{AcceptError, RequestError};
 use super::facts::RequestFacts;
 use super::head::Intake;
 use super::reject::{self, Reject};
@@ -67,9 +67,9 @@ pub struct Server {
 #[derive(Debug)]
 enum Stage {
     Reading(Intake, RequestFacts),
-    /// The application has the request.
-    Asked,
-    Refused(RequestError),
+    /// The application has the request: its key, if it asks for a connection.
+    Asked(Option<[u8; 24]>),
+    Refused,
 }
 
 /// What a client asks for.
@@ -109,15 +109,15 @@ impl Server {
     ) -> Option<Asked<'b>> {
         let (intake, facts) = match &mut self.stage {
             Stage::Reading(intake, facts) => (intake, facts),
-            Stage::Asked => return None,
-            Stage::Refused(_) => {
+            Stage::Asked(_) => return None,
+            Stage::Refused => {
                 mem::take(input);
                 return None;
             }
         };
         let head = intake.read(&self.config, facts, input)?;
         let facts = *facts;
-        self.stage = Stage::Asked;
+        self.stage = Stage::Asked(None);
         let (head, verdict) = match head {
             Ok(head) => {
                 let verdict = facts.judge(&head);
@@ -126,12 +126,16 @@ impl Server {
             Err(error) => (Cow::default(), Err(error)),
         };
         Some(match verdict {
-            Ok(()) => Asked::Upgrade(Request::new(head, facts)),
+            Ok(()) => {
+                let request = Request::new(head, facts);
+                self.stage = Stage::Asked(request.key().first_chunk().copied());
+                Asked::Upgrade(request)
+            }
             Err(RequestError::NotAnUpgrade) if self.plain_requests => {
                 Asked::Plain(PlainRequest::new(head, facts))
             }
             Err(error) => {
-                self.stage = Stage::Refused(error);
+                self.stage = Stage::Refused;
                 mem::take(input);
                 reject::refuse(error, facts.wants_no_content(), out);
                 Asked::Refused(error)
@@ -141,32 +145,33 @@ impl Server {
 
     /// Opens the connection: the 101 is in `out`, frames may follow it at once.
     ///
-    /// The [`Accept`] is made from the request that this very handshake handed out.
-    ///
     /// # Errors
-    /// [`RequestError::OriginNotAllowed`] if a page of another origin asks (RFC 6455 section
-    /// 10.2). The 403 is in `out`: send it, then close the transport.
+    /// [`AcceptError::Refused`] if a page of another origin asks (RFC 6455 section 10.2). The 403
+    /// is in `out`: send it, then close the transport. [`AcceptError::OtherRequest`] if the
+    /// [`Accept`] was not made from the request that this handshake handed out; nothing is written.
     pub fn accept(
         self,
         accept: Accept<'_>,
         out: &mut BytesMut,
-    ) -> Result<(Connection, Agreed), RequestError> {
-        if let Stage::Refused(error) = self.stage {
-            return Err(error);
+    ) -> Result<(Connection, Agreed), AcceptError> {
+        match self.stage {
+            Stage::Asked(Some(key)) if accept.key() == key => {}
+            _ => return Err(AcceptError::OtherRequest),
         }
         if !accept.allows_origin() {
             let error = RequestError::OriginNotAllowed;
             reject::refuse(error, false, out);
-            return Err(error);
+            return Err(AcceptError::Refused(error));
         }
         Ok(accept.open(self.config, out))
     }
 
-    /// Answers with an HTTP response: send it, then close the transport.
+    /// Answers with an HTTP response: send it, then close the transport. Before the request is
+    /// complete this is an answer too, such as a 408 or a 503; after a refusal it is none.
     pub fn reject(self, reject: &Reject<'_>, out: &mut BytesMut) {
         // Only a GET is ever left to the application, so the content belongs to the response. A
         // second answer after a refusal would be a response to nothing.
-        if !matches!(self.stage, Stage::Refused(_)) {
+        if !matches!(self.stage, Stage::Refused) {
             reject.write(out);
         }
     }

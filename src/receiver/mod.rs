@@ -133,16 +133,14 @@ impl Receiver {
         }
     }
 
-    /// The transport has ended: an unfinished message is dropped, and no event follows.
-    pub(crate) fn eof(&mut self) {
+    /// The transport has ended: an unfinished message is dropped, no event follows. The code and
+    /// reason of the peer's Close ([`CloseCode::NO_STATUS`] if it had none, [`CloseCode::ABNORMAL`]
+    /// if none came, RFC 6455 sections 7.1.5 and 7.1.6).
+    pub fn eof(&mut self) -> (CloseCode, CloseReason) {
         match self.ended {
             Ended::No | Ended::Failing(_) => self.end(Ended::Lost),
             Ended::Failed(_) | Ended::Closed | Ended::Lost => {}
         }
-    }
-
-    /// The code and reason of the peer's Close (sections 7.1.5 and 7.1.6).
-    pub(crate) fn close(&self) -> (CloseCode, CloseReason) {
         if self.ended != Ended::Closed {
             return (CloseCode::ABNORMAL, CloseReason::EMPTY);
         }
@@ -150,10 +148,6 @@ impl Receiver {
         // It was parsed when it came; an empty one is not kept.
         let (code, reason) = close::parse(body).unwrap_or_default();
         (code.unwrap_or(CloseCode::NO_STATUS), CloseReason::truncated(reason))
-    }
-
-    pub(crate) const fn role(&self) -> Role {
-        self.role
     }
 
     /// Ends the events. Nothing incomplete is kept, nor ever delivered.
@@ -298,7 +292,7 @@ impl Receiver {
         if message.compressed {
             message.inflate(piece, &mut mask, &mut self.inflation, &self.config)?;
         } else {
-            message.append(piece, &mut mask, left, fin)?;
+            message.append(piece, &mut mask, left, fin, &self.config)?;
         }
         if left > 0 {
             self.stage = Stage::Data { left, mask, fin };
@@ -366,11 +360,11 @@ impl Receiver {
         }))
     }
 
-    /// The peer's Close is in. Its body is kept for [`close`](Self::close).
+    /// The peer's Close is in. Its body is kept for [`eof`](Self::eof).
     fn closed<'b>(&mut self, body: &'b [u8]) -> Result<Event<'b>, ProtocolError> {
         let (code, reason) = close::parse(body)?;
         self.end(Ended::Closed);
-        self.control = (!body.is_empty()).then(|| Box::new(Control::new(body)));
+        self.control = Control::new(body).filter(|_| !body.is_empty()).map(Box::new);
         let code = code.unwrap_or(CloseCode::NO_STATUS);
         Ok(Event::Close(Close { code, reason: reason.into() }))
     }
