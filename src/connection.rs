@@ -81,6 +81,7 @@ impl Connection {
     ///
     /// Call it until `None`, also when `input` is already empty. After [`Event::Close`] and
     /// [`Event::Failed`] all further input is discarded.
+    #[inline]
     pub fn receive<'b>(
         &mut self,
         input: &mut &'b mut [u8],

@@ -167,6 +167,8 @@ mod receiver;
 mod reply;
 #[cfg(feature = "alloc")]
 mod sender;
+#[cfg(feature = "alloc")]
+mod single;
 
 pub use close::{CloseCode, CloseReason, Closed};
 pub use config::{Config, Delivery};

@@ -313,8 +313,9 @@ impl Sender {
     }
 
     /// Writes the Pong that was held back, if `out` holds no more than [`Config::high_water`] now.
+    #[inline]
     pub fn flush(&mut self, out: &mut BytesMut) {
-        if out.len() <= self.config.high_water {
+        if self.held.is_some() && out.len() <= self.config.high_water {
             if let Some(payload) = self.held.take() {
                 self.answer(Opcode::Pong, &payload, out);
             }

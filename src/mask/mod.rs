@@ -36,6 +36,7 @@ impl Mask {
     }
 
     /// Masks or unmasks the next piece of the payload in place.
+    #[inline]
     pub fn apply(&mut self, piece: &mut [u8]) {
         portable::apply(self.turned, piece);
         self.turn(piece.len());

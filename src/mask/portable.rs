@@ -8,6 +8,7 @@ const BLOCK: usize = 32;
 const WORD: usize = 8;
 
 /// XORs `piece` with the key, in place.
+#[inline]
 pub(super) fn apply(key: [u8; 4], piece: &mut [u8]) {
     let wide = widen::<BLOCK>(key);
     let word = widen::<WORD>(key);

@@ -18,6 +18,7 @@ use crate::event::{Chunk, Close, Event};
 use crate::frame::{Expect, Header, Kind, MAX_HEADER, Opcode};
 use crate::mask::Mask;
 use crate::role::Role;
+use crate::single::Single;
 use alloc::{boxed::Box, sync::Arc};
 use core::{fmt, mem};
 
@@ -110,7 +111,49 @@ impl Receiver {
     ///
     /// Call it until `None`, also when `input` is already empty. After [`Event::Close`] and
     /// [`Event::Failed`] all further input is discarded.
+    #[inline]
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
+        match self.single(input) {
+            Some(event) => Some(event),
+            None => self.receive_any(input),
+        }
+    }
+
+    /// A message in one frame that lies whole in the input, where nothing else is under way.
+    /// Whatever this leaves alone, right or wrong, is for [`receive_any`](Self::receive_any).
+    #[inline]
+    fn single<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
+        if !self.is_between_messages() {
+            return None;
+        }
+        let single = Single::parse(input, self.role.expects_mask())?;
+        let len = (single.end - single.start) as u64;
+        if len > self.config.max_frame || len > self.config.max_message {
+            return None;
+        }
+        let frame = take(input, single.end);
+        let payload = frame.get_mut(single.start..).unwrap_or_default();
+        Mask::new(single.key).apply(payload);
+        Some(whole(single.kind, payload).unwrap_or_else(|error| self.fail(error)))
+    }
+
+    /// Whether the next byte starts a message, or a control frame, that may be lent whole.
+    #[inline]
+    fn is_between_messages(&self) -> bool {
+        matches!(self.stage, Stage::Header { len: 0, .. })
+            && matches!(self.ended, Ended::No)
+            && matches!(self.config.delivery, Delivery::Whole)
+            && self.message.is_none()
+    }
+
+    #[cold]
+    fn fail<'b>(&mut self, error: ProtocolError) -> Event<'b> {
+        self.end(Ended::Failed(error));
+        Event::Failed(error)
+    }
+
+    #[inline(never)]
+    fn receive_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         let result = match self.ended {
             Ended::No => self.advance(input),
             Ended::Failing(error) => Err(error),
@@ -119,10 +162,7 @@ impl Receiver {
                 return None;
             }
         };
-        result.unwrap_or_else(|error| {
-            self.end(Ended::Failed(error));
-            Some(Event::Failed(error))
-        })
+        result.unwrap_or_else(|error| Some(self.fail(error)))
     }
 
     /// The rule that the peer broke, once [`Event::Failed`] has said so.
