@@ -27,16 +27,16 @@ pub const MAX_HEADER: usize = 14;
 /// The longest payload of a control frame (section 5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
-const FIN: u8 = 0x80;
+pub(crate) const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const RSV2_RSV3: u8 = 0x30;
 const OPCODE: u8 = 0x0f;
-const MASK: u8 = 0x80;
-const LEN: u8 = 0x7f;
+pub(crate) const MASK: u8 = 0x80;
+pub(crate) const LEN: u8 = 0x7f;
 /// In the 7 bits of the length: a 16-bit length follows.
-const LEN_16: u8 = 126;
+pub(crate) const LEN_16: u8 = 126;
 /// In the 7 bits of the length: a 64-bit length follows.
-const LEN_64: u8 = 127;
+pub(crate) const LEN_64: u8 = 127;
 
 /// What a frame is (section 11.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

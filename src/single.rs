@@ -7,14 +7,10 @@
 //! Invariant: what is recognised here, [`Header::parse`](crate::frame::Header::parse) parses to the
 //! same kind, key and payload.
 
-use crate::frame::Kind;
+use crate::frame::{FIN, Kind, LEN, LEN_16, LEN_64, MASK, Opcode};
 
-const FIN_TEXT: u8 = 0x81;
-const FIN_BINARY: u8 = 0x82;
-const MASK: u8 = 0x80;
-const LEN: u8 = 0x7f;
-const LEN_16: u8 = 126;
-const LEN_64: u8 = 127;
+const FIN_TEXT: u8 = FIN | Opcode::Text as u8;
+const FIN_BINARY: u8 = FIN | Opcode::Binary as u8;
 
 /// A whole message at the start of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +61,7 @@ impl Single {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Expect, Header, Opcode};
+    use crate::frame::{Expect, Header};
 
     /// What the invariant says, from the judge's side.
     fn judged(bytes: &[u8], masked: bool) -> Option<Single> {

@@ -2,70 +2,19 @@
 //! than is documented within, and never more than the limit for what inflates.
 #![cfg(feature = "deflate")]
 #![allow(missing_docs)]
-// The allocator is the one thing here that safe code cannot do.
-#![allow(unsafe_code)]
 
+mod counting;
 mod deflate_support;
 
 use bytes::BytesMut;
+use counting::counted;
 use deflate_support::*;
 use sockless::deflate::{CHUNK, Deflater, InflateError, Inflater};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-/// Counts the bytes held, and their peak, of the thread that runs the test.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    HELD.set(HELD.get() + bytes);
-    PEAK.set(PEAK.get().max(HELD.get()));
-}
-
-fn size(layout: Layout) -> isize {
-    isize::try_from(layout.size()).unwrap_or(isize::MAX)
-}
-
-// SAFETY: every call goes to `System` with the arguments that came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(size(layout));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(size(layout));
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(-size(layout));
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new: usize) -> *mut u8 {
-        count(isize::try_from(new).unwrap_or(isize::MAX) - size(layout));
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, new) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Bytes that `work` leaves held, and the peak above the start.
 fn measured<T>(work: impl FnOnce() -> T) -> (T, isize, isize) {
-    let held = HELD.get();
-    PEAK.set(held);
-    let result = work();
-    (result, HELD.get() - held, PEAK.get() - held)
+    let (result, heap) = counted(work);
+    (result, heap.held, heap.peak)
 }
 
 /// Feeds a payload in pieces, as frames of it arrive.
@@ -151,16 +100,16 @@ fn without_takeover_nothing_is_held_between_messages() {
         for len in [100_000, 0, 1, 500, 100_000] {
             out.clear();
             buffer.clear();
-            let before = HELD.get();
+            let before = counting::held();
             let compressor =
                 deflater.get_or_insert_with(|| Box::new(Deflater::new(agreed, &policy(6, 8))));
             compressor.compress(&message[..len], true, &mut out);
             agreed.settle(&mut deflater);
-            assert_eq!(HELD.get(), before);
+            assert_eq!(counting::held(), before);
             let decoder = inflater.get_or_insert_with(|| Box::new(Inflater::new(agreed)));
             feed(decoder, &out, 64 << 10, (1 << 20, usize::MAX), &mut buffer, |_| ()).unwrap();
             agreed.settle(&mut inflater);
-            assert_eq!(HELD.get(), before);
+            assert_eq!(counting::held(), before);
             assert!(buffer == message[..len]);
         }
     });

@@ -1,69 +1,22 @@
 //! What a connection holds, by a counting allocator: nothing when idle, and never more than its
 //! limits allow.
 #![allow(missing_docs)]
-// The allocator is the one thing here that safe code cannot do.
-#![allow(unsafe_code)]
 
 mod common;
+mod counting;
 
 use bytes::BytesMut;
 use common::{connection, frame_to, streamed};
+use counting::counted;
 use sockless::frame::Opcode;
 use sockless::handshake::{Accept, Asked, Server};
 use sockless::{Config, Connection, Event, Role, Want};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
-
-/// Counts the bytes held, and their peak, of the thread that runs the test.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    HELD.set(HELD.get() + bytes);
-    PEAK.set(PEAK.get().max(HELD.get()));
-    CALLS.set(CALLS.get() + 1);
-}
-
-fn size(layout: Layout) -> isize {
-    isize::try_from(layout.size()).unwrap_or(isize::MAX)
-}
-
-// SAFETY: every call goes to `System` with the arguments that came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(size(layout));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(-size(layout));
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new: usize) -> *mut u8 {
-        count(isize::try_from(new).unwrap_or(isize::MAX) - size(layout));
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, new) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Bytes that `work` leaves held, the peak above the start, and the calls of the allocator.
 fn measured(work: impl FnOnce()) -> (isize, isize, usize) {
-    let (held, calls) = (HELD.get(), CALLS.get());
-    PEAK.set(held);
-    work();
-    (HELD.get() - held, PEAK.get() - held, CALLS.get() - calls)
+    let ((), heap) = counted(work);
+    (heap.held, heap.peak, heap.calls)
 }
 
 fn unlimited() -> Config {
@@ -166,11 +119,11 @@ fn memory_grows_with_the_bytes_received_at_most_twofold() {
         let mut wire = frame_to(Role::Server, fin, opcode, "€".repeat(50_000).as_bytes());
         let len = wire.len() - 1;
         let mut received = 0;
-        let base = HELD.get();
+        let base = counting::held();
         for mut piece in wire[..len].chunks_mut(size) {
             received += isize::try_from(piece.len()).unwrap();
             assert!(end.receive(&mut piece, &mut out).is_none());
-            let held = HELD.get() - base;
+            let held = counting::held() - base;
             assert!(held <= 2 * received + 256, "{held} held of {received} received");
         }
     }
