@@ -1,29 +1,35 @@
 //! An echo server, and the manual for putting sockless into an event loop.
 //!
 //! ```text
-//! cargo run --release --example echo [-- ADDR]        (127.0.0.1:9002 by default)
+//! cargo run --release --example echo [-- ADDR] [options]        (127.0.0.1:9002 by default)
 //! ```
+//!
+//! With `--features deflate` it compresses, as `--help` tells.
 //!
 //! One thread, readiness from `mio`, and for all connections together one buffer to read into and
 //! one to write from. A turn of a peer is at most one read, whatever that brings, and one write of
 //! all there is to say. Between its turns a peer owns its [`Peer`] and nothing else, unless it is
 //! in the middle of a message, or did not take all that was written to it: then the rest is its
 //! backlog, and it is not read from until that is gone.
-#![allow(clippy::print_stdout, reason = "it says where it listens")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it says where it listens")]
 
+#[path = "../common/deflate.rs"]
+mod deflate;
+mod options;
 mod peer;
 
 use bytes::BytesMut;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use options::Options;
 use peer::{Peer, Shared, State, Turn};
 use sockless::handshake::Server;
-use sockless::{Config, Due, Phase};
+use sockless::{Config, Due, Phase, Role};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,12 +43,23 @@ const MAX_KEPT: usize = 1 << 20;
 /// How long to wait before accepting again, when there was no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".into());
-    let mut server = Echo::bind(address.parse()?)?;
-    println!("listening on {}", server.listener.local_addr()?);
-    server.run()?;
-    Ok(())
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("echo: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let served = Echo::bind(&options).and_then(|mut server| {
+        println!("listening on {}", server.listener.local_addr()?);
+        server.run()
+    });
+    if let Err(error) = served {
+        eprintln!("echo: {}: {error}", options.address);
+    }
+    ExitCode::FAILURE
 }
 
 /// The event loop.
@@ -61,17 +78,18 @@ struct Echo {
 }
 
 impl Echo {
-    fn bind(address: SocketAddr) -> io::Result<Self> {
+    fn bind(options: &Options) -> io::Result<Self> {
         let mut config = Config::default();
         config.max_message = MAX_MESSAGE;
         config.max_frame = MAX_MESSAGE;
-        let (poll, mut listener) = (Poll::new()?, TcpListener::bind(address)?);
+        options.deflate.configure(&mut config, Role::Server);
+        let (poll, mut listener) = (Poll::new()?, TcpListener::bind(options.address)?);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let shared = Shared {
             config: Arc::new(config),
             clock: Instant::now(),
             deadlines: BinaryHeap::new(),
-            scratch: vec![0; SCRATCH],
+            scratch: vec![0; options.read],
             out: BytesMut::with_capacity(SCRATCH),
         };
         let (peers, vacant, unread) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,7 +1,8 @@
 //! A chat server: plain threads and blocking sockets around the library, nothing else.
 //!
 //! `cargo run --release --example server [-- ADDRESS]` serves a page at `/` that talks to `/chat`,
-//! and sends everything back at `/echo`.
+//! and sends everything back at `/echo`. With `--features deflate` it compresses, and takes
+//! `--no-deflate`, `--deflate-takeover` and `--window-bits N`.
 //!
 //! ```text
 //!                what the peer is owed                    what it says
@@ -15,14 +16,17 @@
 //!
 //! This file opens and ends connections; `peer.rs` drives an open one; `room.rs` is the chat.
 
+#[path = "../common/deflate.rs"]
+mod deflate;
 mod peer;
 mod room;
 
 use bytes::BytesMut;
+use deflate::Deflate;
 use peer::{Clock, Opened, Service};
 use room::Room;
 use sockless::handshake::{Accept, Asked, FieldError, Reject, Server};
-use sockless::{Config, Due, Keepalive, Phase};
+use sockless::{Config, Due, Keepalive, Phase, Role};
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -50,9 +54,18 @@ struct House {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".into());
+    let (mut address, mut deflate) = (String::from("127.0.0.1:9001"), Deflate::default());
+    let mut args = env::args().skip(1);
+    while let Some(arg) = args.next() {
+        if !deflate.take(&arg, || args.next())? {
+            if arg.starts_with('-') {
+                return Err(format!("server [ADDRESS] [options]\n\n{}", deflate::HELP).into());
+            }
+            address = arg;
+        }
+    }
     let listener = TcpListener::bind(address)?;
-    let house = Arc::new(House::new()?);
+    let house = Arc::new(House::new(&deflate)?);
     println!("Open http://{}/ in a browser", listener.local_addr()?);
 
     for socket in listener.incoming() {
@@ -72,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 impl House {
-    fn new() -> Result<Self, FieldError> {
+    fn new(deflate: &Deflate) -> Result<Self, FieldError> {
         // The defaults are for many quiet connections; this page wants to see the clocks tick.
         let mut config = Config::default();
         config.max_message = 4 << 20;
@@ -82,10 +95,12 @@ impl House {
         config.ping_interval = Some(Duration::from_secs(2));
         config.pong_timeout = Some(Duration::from_secs(10));
         config.idle_timeout = Some(Duration::from_secs(600));
+        deflate.configure(&mut config, Role::Server);
+        let config = Arc::new(config);
         Ok(Self {
-            config: Arc::new(config),
+            config: config.clone(),
             clock: Clock::start(),
-            room: Arc::default(),
+            room: Arc::new(Room::new(config)),
             page: Reject::new(200)?
                 .field("Content-Security-Policy", PAGE_POLICY)?
                 .field("Cache-Control", "no-store")?

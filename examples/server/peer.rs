@@ -247,12 +247,21 @@ impl Writer {
             let deadline = self.timers.next().unwrap_or(Duration::MAX);
             match self.items.recv_timeout(deadline.saturating_sub(self.clock.now())) {
                 Ok(Item::Message(message)) => {
-                    // A reference to the bytes that all members share: nothing is encoded here.
-                    if let Ok(frame) = self.sender.prepared(&message) {
-                        socket.write_all(&frame)?;
-                        self.timers.active(self.clock.now());
+                    let (kind, payload) = (message.kind(), message.payload());
+                    match self.service {
+                        // A reference to the bytes that all members share: nothing is encoded here.
+                        Service::Chat => {
+                            if let Ok(frame) = self.sender.prepared(&message) {
+                                socket.write_all(&frame)?;
+                            }
+                        }
+                        // For this peer alone, and compressed as agreed with it.
+                        Service::Echo => {
+                            let _ = self.sender.send_fragment(kind, payload, true, &mut out);
+                        }
                     }
-                    self.line.waiting.fetch_sub(message.payload().len(), Relaxed);
+                    self.timers.active(self.clock.now());
+                    self.line.waiting.fetch_sub(payload.len(), Relaxed);
                 }
                 Ok(Item::Owed(reply)) => self.sender.reply(&reply, &mut out),
                 Ok(Item::Pong(payload, at)) => {

@@ -17,7 +17,7 @@
 //! order; offering never waits, so the lock is never held for long.
 
 use crate::peer::Outbox;
-use sockless::{CloseCode, Prepared};
+use sockless::{CloseCode, Config, Prepared};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,8 +38,10 @@ const GUESTS: [&str; 12] = [
     "Curlew", "Martin", "Siskin",
 ];
 
-#[derive(Default)]
-pub struct Room(Mutex<Inside>);
+pub struct Room {
+    config: Arc<Config>,
+    inside: Mutex<Inside>,
+}
 
 #[derive(Default)]
 struct Inside {
@@ -89,7 +91,7 @@ impl Member {
             self.file = name_of(name);
         } else {
             let said = format!(r#"{{"type":"said","id":{},"text":{}}}"#, self.id, quote(text));
-            let said = Prepared::text(&said); // once for all
+            let said = self.room.prepare(Prepared::text(&said)); // once for all
             self.room.enter().tell(&said);
         }
     }
@@ -100,7 +102,7 @@ impl Member {
         let name = quote(&std::mem::take(&mut self.file));
         let (id, bytes) = (self.id, data.len());
         let file = format!(r#"{{"type":"file","id":{id},"name":{name},"bytes":{bytes}}}"#);
-        let (file, data) = (Prepared::text(&file), Prepared::binary(data));
+        let (file, data) = (Prepared::text(&file), self.room.prepare(Prepared::binary(data)));
         let mut inside = self.room.enter();
         inside.tell_but(Some(id), &file);
         inside.tell_but(Some(id), &data);
@@ -131,8 +133,23 @@ impl Member {
 }
 
 impl Room {
+    pub fn new(config: Arc<Config>) -> Self {
+        Self { config, inside: Mutex::default() }
+    }
+
+    /// Adds the compressed form, if the configuration wants one. The lock is not held: it takes
+    /// its time.
+    fn prepare(&self, message: Prepared) -> Prepared {
+        #[cfg(feature = "deflate")]
+        if let Some(policy) = &self.config.deflate {
+            return message.compressed(policy);
+        }
+        let _ = &self.config;
+        message
+    }
+
     fn enter(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

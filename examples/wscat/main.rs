@@ -9,6 +9,8 @@
 //! talks, or does not read, makes nothing grow.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
 
+#[path = "../common/deflate.rs"]
+mod deflate;
 mod options;
 mod reading;
 mod session;
@@ -115,6 +117,10 @@ fn open(
             Some(Answer::Open { connection, agreed, .. }) => {
                 if let Some(subprotocol) = agreed.subprotocol {
                     eprintln!("wscat: subprotocol {subprotocol}");
+                }
+                #[cfg(feature = "deflate")]
+                if let Some(params) = agreed.deflate {
+                    eprintln!("wscat: {params}");
                 }
                 return Ok((connection, input.to_vec()));
             }

@@ -1,7 +1,8 @@
 //! The command line, and what it makes of the configuration and of the offer.
 
-use sockless::Config;
+use crate::deflate::{self, Deflate};
 use sockless::handshake::{FieldError, Offer, Target};
+use sockless::{Config, Role};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ come. The end of the input (Ctrl-D) closes the connection.
   --ping-interval S   ping the server every S seconds (1.5 is a number)
   --ping-timeout S    give up when a ping is not answered in S seconds (20)
   --help              print this
+";
 
+const STATUS: &str = "
 exit status:
   0  closed cleanly, with code 1000, 1001 or none
   1  usage, or a URL that is none
@@ -35,22 +38,26 @@ pub(crate) struct Options {
     fields: Vec<(String, String)>,
     ping_interval: Option<Duration>,
     ping_timeout: Option<Duration>,
+    deflate: Deflate,
 }
 
 impl Options {
     /// `None` if only help was wanted.
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, Failure> {
-        let wrong = |why: &str| Failure(1, format!("{why}\n\n{HELP}"));
+        let wrong = |why: &str| Failure(1, format!("{why}\n\n{HELP}{}{STATUS}", deflate::HELP));
         let seconds = |text: String| {
             let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
             seconds.filter(|s| !s.is_zero()).ok_or_else(|| wrong("not a number of seconds"))
         };
         let mut options = Self::default();
         while let Some(arg) = args.next() {
+            if options.deflate.take(&arg, || args.next()).map_err(|why| wrong(&why))? {
+                continue;
+            }
             let mut value = || args.next().ok_or_else(|| wrong(&format!("{arg} wants a value")));
             match &*arg {
                 "--help" => {
-                    print!("{HELP}");
+                    print!("{HELP}{}{STATUS}", deflate::HELP);
                     return Ok(None);
                 }
                 "--protocol" => options.protocols.push(value()?),
@@ -82,6 +89,7 @@ impl Options {
         config.max_frame = config.max_message;
         config.ping_interval = self.ping_interval;
         config.pong_timeout = self.ping_timeout.or(config.pong_timeout);
+        self.deflate.configure(&mut config, Role::Client);
         Arc::new(config)
     }
 
