@@ -1,0 +1,221 @@
+//! permessage-deflate: messages inflated and deflated, through whole connections.
+//!
+//! `flate2` is zlib-rs used plainly on the same data: one codec, reset for each message unless the
+//! context is taken over, into a buffer that is kept and large enough. It is the floor. Who hands
+//! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message. `ours-codec`
+//! is our codec alone, into a buffer that is kept: what is between it and `ours` is the connection's.
+
+use bytes::BytesMut;
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime,
+};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+use futures_util::SinkExt;
+use sockless::deflate::{Context, Contexts, Deflater, Inflater, Policy, WindowBits};
+use sockless::frame::Opcode;
+use sockless::{Config, Connection, Event, Keys};
+use sockless_benches::{READ, Wire, criterion, frame, noise, now, text};
+use sockudo_ws::deflate::{DeflateDecoder, DeflateEncoder, DeflateWindowBits};
+use std::hint::black_box;
+use std::sync::Arc;
+use yawc::{Frame, Options, Role, WebSocket};
+
+const SIZES: [usize; 5] = [140, 1 << 10, 16 << 10, 256 << 10, 1 << 20];
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+const NO_TAKEOVER: &str =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+type Group<'c> = BenchmarkGroup<'c, WallTime>;
+
+fn policy() -> Policy {
+    let mut policy = Policy::server();
+    (policy.threshold, policy.server_max_window_bits) = (0, WindowBits::MAX);
+    policy
+}
+
+fn connection(server: bool, takeover: bool) -> Connection {
+    let mut config = Config::default();
+    (config.deflate, config.max_frame) = (Some(policy()), 2 << 20);
+    let context = Context::new(WindowBits::MAX, takeover);
+    let connection = if server {
+        Connection::server(Arc::new(config))
+    } else {
+        Connection::client(Arc::new(config), Keys::system())
+    };
+    connection.with_deflate(Contexts { inflate: context, deflate: context })
+}
+
+fn yawc(role: Role, takeover: bool, bytes: Vec<u8>) -> WebSocket<Wire> {
+    let mut options = Options::default().with_balanced_compression().with_limits(4 << 20, 8 << 20);
+    if !takeover {
+        options = options.server_no_context_takeover().client_no_context_takeover();
+    }
+    let extensions = if takeover { "permessage-deflate" } else { NO_TAKEOVER };
+    WebSocket::from_stream_with_extensions(Wire::new(bytes), role, Some(extensions), options)
+        .expect("options that fit")
+}
+
+/// Inflates a payload without its tail, read as every connection reads.
+fn plain_inflate(
+    decoder: &mut Decompress,
+    takeover: bool,
+    payload: &[u8],
+    scratch: &mut [u8],
+    out: &mut Vec<u8>,
+) {
+    if !takeover {
+        decoder.reset(false);
+    }
+    for piece in payload.chunks(READ).chain([&TAIL[..]]) {
+        let read = &mut scratch[..piece.len()];
+        read.copy_from_slice(piece);
+        decoder.decompress_vec(read, out, FlushDecompress::Sync).expect("DEFLATE");
+    }
+}
+
+fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
+    let mut payload = BytesMut::new();
+    Deflater::new(Context::new(WindowBits::MAX, false), &policy()).compress(
+        message,
+        true,
+        &mut payload,
+    );
+    let wire = frame(Opcode::Binary, true, false, &payload);
+
+    let mut ours = connection(false, takeover);
+    let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
+    group.bench_function(BenchmarkId::new("ours", size), |bencher| {
+        bencher.iter(|| {
+            let mut length = 0;
+            for piece in wire.chunks(READ) {
+                scratch[..piece.len()].copy_from_slice(piece);
+                let mut input = &mut scratch[..piece.len()];
+                while let Some(event) = ours.receive(&mut input, &mut out) {
+                    let Event::Binary(data) = black_box(event) else { panic!("a message") };
+                    length = data.len();
+                }
+            }
+            assert_eq!(length, size);
+        });
+    });
+    let limits = policy().limits(1 << 20);
+    let context = Context::new(WindowBits::MAX, takeover);
+    let (mut codec, mut kept) = (None, vec![0; size + 64]);
+    group.bench_function(BenchmarkId::new("ours-codec", size), |bencher| {
+        bencher.iter(|| {
+            let inflater = codec.get_or_insert_with(|| Inflater::new(context));
+            let mut length = 0;
+            for piece in payload.chunks(READ) {
+                let read = &mut scratch[..piece.len()];
+                read.copy_from_slice(piece);
+                let progress =
+                    inflater.inflate(read, &mut kept[length..], limits).expect("DEFLATE");
+                length += progress.produced;
+            }
+            inflater.finish(limits).expect("a whole message");
+            assert_eq!(length, size);
+            context.settle(&mut codec);
+        });
+    });
+    let mut decoder = Decompress::new(false);
+    let mut room = Vec::with_capacity(size + 64);
+    group.bench_function(BenchmarkId::new("flate2", size), |bencher| {
+        bencher.iter(|| {
+            room.clear();
+            plain_inflate(&mut decoder, takeover, &payload, &mut scratch, &mut room);
+            assert_eq!(room.len(), size);
+        });
+    });
+    group.bench_function(BenchmarkId::new("flate2-owned", size), |bencher| {
+        bencher.iter(|| {
+            let mut room = Vec::with_capacity(size + 64);
+            plain_inflate(&mut decoder, takeover, &payload, &mut scratch, &mut room);
+            assert_eq!(black_box(room).len(), size);
+        });
+    });
+    let mut peer = yawc(Role::Client, takeover, wire.clone());
+    group.bench_function(BenchmarkId::new("yawc", size), |bencher| {
+        bencher.iter(|| {
+            let frame = now(peer.next_frame()).expect("a message");
+            assert_eq!(black_box(frame).payload().len(), size);
+        });
+    });
+    let mut peer = DeflateDecoder::new(DeflateWindowBits::Bits15, !takeover);
+    group.bench_function(BenchmarkId::new("sockudo-ws-codec", size), |bencher| {
+        bencher.iter(|| {
+            let data = peer.decompress(&payload, 1 << 20).expect("a message");
+            assert_eq!(black_box(data).len(), size);
+        });
+    });
+}
+
+fn deflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
+    let mut ours = connection(true, takeover);
+    let mut out = BytesMut::new();
+    group.bench_function(BenchmarkId::new("ours", size), |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            ours.send_binary(message, &mut out).expect("an open connection");
+            black_box(&out);
+        });
+    });
+    let context = Context::new(WindowBits::MAX, takeover);
+    let (mut codec, mut kept) = (None, BytesMut::with_capacity(size + size / 8 + 64));
+    group.bench_function(BenchmarkId::new("ours-codec", size), |bencher| {
+        bencher.iter(|| {
+            kept.clear();
+            let deflater = codec.get_or_insert_with(|| Deflater::new(context, &policy()));
+            deflater.compress(message, true, &mut kept);
+            black_box(&kept);
+            context.settle(&mut codec);
+        });
+    });
+    let mut encoder = Compress::new(Compression::default(), false);
+    let mut room = Vec::with_capacity(size + size / 8 + 64);
+    group.bench_function(BenchmarkId::new("flate2", size), |bencher| {
+        bencher.iter(|| {
+            room.clear();
+            if !takeover {
+                encoder.reset();
+            }
+            encoder.compress_vec(message, &mut room, FlushCompress::Sync).expect("room");
+            assert!(room.ends_with(&TAIL));
+        });
+    });
+    let mut peer = yawc(Role::Server, takeover, vec![0]);
+    let owned = bytes::Bytes::copy_from_slice(message);
+    group.bench_function(BenchmarkId::new("yawc", size), |bencher| {
+        bencher.iter_batched(
+            || Frame::binary(owned.clone()),
+            |frame| now(peer.send(frame)).expect("sent"),
+            BatchSize::PerIteration,
+        );
+    });
+    let mut peer = DeflateEncoder::new(DeflateWindowBits::Bits15, !takeover, 6, 0);
+    group.bench_function(BenchmarkId::new("sockudo-ws-codec", size), |bencher| {
+        bencher.iter(|| black_box(peer.compress(message).expect("compressed")));
+    });
+}
+
+fn main() {
+    let mut criterion: Criterion = criterion();
+    for (kind, data) in [("text", text as fn(usize) -> Vec<u8>), ("noise", noise)] {
+        for (name, takeover) in [("", false), ("-takeover", true)] {
+            if takeover && kind == "noise" {
+                continue; // the same as without, and slow to deflate
+            }
+            for size in SIZES {
+                let message = data(size);
+                let mut group = criterion.benchmark_group(format!("inflate{name}-{kind}"));
+                group.throughput(Throughput::Bytes(size as u64));
+                inflate(&mut group, takeover, size, &message);
+                group.finish();
+                let mut group = criterion.benchmark_group(format!("deflate{name}-{kind}"));
+                group.throughput(Throughput::Bytes(size as u64));
+                deflate(&mut group, takeover, size, &message);
+                group.finish();
+            }
+        }
+    }
+    criterion.final_summary();
+}

@@ -1,0 +1,126 @@
+//! Messages encoded into an output that is drained each time: by a server, and masked by a client
+//! with a key that is given (peers that draw their own keys say so in their name).
+//!
+//! The floor writes header and payload, masked in one pass, into a buffer with room for them.
+
+use bytes::{Bytes, BytesMut};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
+use fastwebsockets::{Frame, OpCode, Payload};
+use futures_util::SinkExt;
+use sockless::{Config, Connection, Keys};
+use sockless_benches::{KEY, Wire, criterion, limit, noise, now};
+use std::hint::black_box;
+use std::sync::Arc;
+use tokio_util::codec::Encoder;
+
+const SIZES: [usize; 5] = [16, 125, 1 << 10, 16 << 10, 64 << 10];
+
+fn floor(payload: &[u8], masks: bool, out: &mut Vec<u8>) {
+    out.clear();
+    let bit = if masks { 0x80 } else { 0 };
+    match payload.len() {
+        len @ 0..=125 => out.extend_from_slice(&[0x82, bit | len as u8]),
+        len @ 126..=0xffff => {
+            let [a, b] = (len as u16).to_be_bytes();
+            out.extend_from_slice(&[0x82, bit | 126, a, b]);
+        }
+        len => {
+            out.extend_from_slice(&[0x82, bit | 127]);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    if masks {
+        out.extend_from_slice(&KEY);
+    }
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if masks {
+        limit(&mut out[start..], KEY);
+    }
+}
+
+fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
+    let payload = noise(size);
+    let owned = Bytes::from(payload.clone());
+    group.throughput(Throughput::Bytes(size as u64));
+    let config = Arc::new(Config::default());
+    let keys = Keys::new(|key| *key = KEY);
+    let mut ours =
+        if client { Connection::client(config, keys) } else { Connection::server(config) };
+    let mut out = BytesMut::with_capacity(2 * size + 64);
+    group.bench_function(BenchmarkId::new("ours", size), |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            ours.send_binary(black_box(&payload), &mut out).expect("an open connection");
+            black_box(&out[..]);
+        });
+    });
+    let mut room = Vec::with_capacity(2 * size + 64);
+    group.bench_function(BenchmarkId::new("floor", size), |bencher| {
+        bencher.iter(|| {
+            floor(black_box(&payload), client, &mut room);
+            black_box(&room[..]);
+        });
+    });
+    group.bench_function(BenchmarkId::new("fastwebsockets", size), |bencher| {
+        bencher.iter(|| {
+            room.clear();
+            let (payload, key) = (Payload::Borrowed(black_box(&payload)), client.then_some(KEY));
+            let mut frame = Frame::new(true, OpCode::Binary, key, payload);
+            if client {
+                frame.mask();
+            }
+            black_box(frame.write(&mut room));
+        });
+    });
+    let role = if client {
+        tungstenite::protocol::Role::Client
+    } else {
+        tungstenite::protocol::Role::Server
+    };
+    let mut peer = tungstenite::WebSocket::from_raw_socket(Wire::new(vec![0]), role, None);
+    let name = |peer: &str| if client { format!("{peer}-own-keys") } else { peer.to_owned() };
+    group.bench_function(BenchmarkId::new(name("tungstenite"), size), |bencher| {
+        bencher.iter(|| peer.send(tungstenite::Message::Binary(owned.clone())).expect("sent"));
+    });
+    let role = if client { sockudo_ws::Role::Client } else { sockudo_ws::Role::Server };
+    let mut peer = sockudo_ws::protocol::Protocol::new(role, 4 << 20, 4 << 20);
+    let message = sockudo_ws::protocol::Message::binary(owned.clone());
+    group.bench_function(BenchmarkId::new(name("sockudo-ws"), size), |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            peer.encode_message(black_box(&message), &mut out).expect("encoded");
+            black_box(&out[..]);
+        });
+    });
+    let mut peer = websocket_codec::MessageCodec::with_masked_encode(client);
+    let message = websocket_codec::Message::binary(owned.clone());
+    group.bench_function(BenchmarkId::new(name("websocket-codec"), size), |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            peer.encode(black_box(&message), &mut out).expect("encoded");
+            black_box(&out[..]);
+        });
+    });
+    if !client {
+        let mut peer = tokio_websockets::ServerBuilder::new().serve(Wire::new(vec![0]));
+        group.bench_function(BenchmarkId::new("tokio-websockets", size), |bencher| {
+            bencher.iter(|| {
+                now(peer.send(tokio_websockets::Message::binary(owned.clone()))).expect("sent");
+            });
+        });
+    }
+}
+
+fn main() {
+    let mut criterion = criterion();
+    for (name, client) in [("send-server", false), ("send-client", true)] {
+        for size in SIZES {
+            let mut group = criterion.benchmark_group(name);
+            rows(&mut group, client, size);
+            group.finish();
+        }
+    }
+    criterion.final_summary();
+}

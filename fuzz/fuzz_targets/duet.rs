@@ -1,0 +1,84 @@
+//! Law: over a wire that splits and delays, everything said is heard in order, and both ends close
+//! cleanly.
+#![no_main]
+
+use bytes::BytesMut;
+use libfuzzer_sys::fuzz_target;
+use sockless::deflate::Contexts;
+use sockless::frame::Kind;
+use sockless::{CloseCode, Config, Connection, Role};
+use sockless_fuzz::{Choices, Seen, config, connection, context, see};
+
+struct End {
+    connection: Connection,
+    out: BytesMut,
+    open: Option<(Kind, Vec<u8>)>,
+    said: Vec<Seen>,
+    heard: Vec<Seen>,
+}
+
+impl End {
+    fn new(role: Role, config: Config, contexts: Contexts) -> Self {
+        let connection = connection(role, config, contexts);
+        Self { connection, out: BytesMut::new(), open: None, said: vec![], heard: vec![] }
+    }
+
+    fn say(&mut self, kind: Kind, piece: &[u8], last: bool) {
+        let kind = self.open.as_ref().map_or(kind, |open| open.0);
+        if self.connection.send_fragment(kind, piece, last, &mut self.out).is_ok() {
+            let (_, message) = self.open.get_or_insert((kind, vec![]));
+            message.extend_from_slice(piece);
+            if let Some((kind, message)) = self.open.take_if(|_| last) {
+                self.said.push(Seen::Message(kind, message, true));
+            }
+        }
+    }
+
+    fn read_from(&mut self, other: &mut Self, size: usize) {
+        let mut piece = other.out.split_to(size.min(other.out.len()));
+        let mut input = &mut piece[..];
+        while let Some(event) = self.connection.receive(&mut input, &mut self.out) {
+            see(&mut self.heard, event);
+        }
+    }
+
+    fn messages(&self) -> impl Iterator<Item = &Seen> {
+        self.heard.iter().filter(|seen| matches!(seen, Seen::Message(_, _, true)))
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut choices = Choices(data);
+    let mut limits = Config::default();
+    let drawn = config(&mut Choices(&[choices.byte() & !2]));
+    (limits.delivery, limits.deflate) = (drawn.delivery, drawn.deflate);
+    limits.deflate.iter_mut().for_each(|policy| policy.max_ratio = None);
+    let (up, down) = (context(&mut choices), context(&mut choices));
+    let client = Contexts { inflate: down, deflate: up };
+    let server = Contexts { inflate: up, deflate: down };
+    let (mut one, mut other) =
+        (End::new(Role::Client, limits.clone(), client), End::new(Role::Server, limits, server));
+    while !choices.is_empty() {
+        let (command, size) = (choices.byte(), usize::from(choices.byte()));
+        let (me, peer) =
+            if command & 1 == 0 { (&mut one, &mut other) } else { (&mut other, &mut one) };
+        let last = command & 0x80 != 0;
+        match command >> 1 & 7 {
+            0 => me.say(Kind::Text, "é€".repeat(size).as_bytes(), last),
+            1 => me.say(Kind::Binary, choices.take(size), last),
+            2 => me.say(Kind::Binary, &choices.take(8).repeat(size * 8), last),
+            3 => me.connection.ping(&[7; 3], &mut me.out).unwrap_or_default(),
+            4 => me.connection.close(CloseCode::NORMAL, "", &mut me.out).unwrap_or_default(),
+            5 => me.connection.compress(last),
+            6 => me.read_from(peer, size * 64),
+            _ => me.read_from(peer, size),
+        }
+    }
+    one.connection.close(CloseCode::GOING_AWAY, "over", &mut one.out).unwrap_or_default();
+    for _ in 0..2 {
+        other.read_from(&mut one, usize::MAX);
+        one.read_from(&mut other, usize::MAX);
+    }
+    assert!(one.messages().eq(&other.said) && other.messages().eq(&one.said));
+    assert!(one.connection.eof().clean && other.connection.eof().clean);
+});
