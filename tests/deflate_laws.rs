@@ -146,7 +146,7 @@ fn compare(payload: &[u8], points: &[u16], room: usize) {
     let mut shown = Vec::new();
     let blocks = plain(&tailed, &mut shown);
     if end.is_ok() && !payload.is_empty() {
-        let blocks = blocks.expect("whole blocks");
+        let blocks = blocks.unwrap_or_else(|| panic!("whole blocks: {payload:02x?}"));
         if blocks.finals == 0 {
             assert!(shown == message);
             let (theirs, content) = elsewhere(&mut Decompress::new(false), &tailed, LIMIT);

@@ -60,6 +60,9 @@ fn the_examples_of_the_rfc_arrive() {
         ("c108f348cdc9c9070000c107f248cdc9c90700", &["Hello", "Hello"]),
         // 7.2.3.5: two blocks.
         ("c10df248050000 00ffffcac9c90700", &["Hello"]),
+        // The empty block at the end may be final, too; a message after it begins anew.
+        ("c10101", &[""]),
+        ("c10cf248cdc9c907000000ffff01c107f248cdc9c90700", &["Hello", "Hello"]),
         // 7.2.3.6: an empty message; and the empty payload that some send for it.
         ("c10100", &[""]),
         ("c100", &[""]),

@@ -251,19 +251,30 @@ impl Inflater {
     /// Whether the tail completes an empty block.
     ///
     /// `Block` stops the inflater between two blocks, which shows when it leaves input behind. Bits
-    /// that it holds back there would show in what it makes of another empty block.
+    /// that it holds back there would show in what it makes of another empty block. The block that
+    /// the tail completes may be a final one: then a data set ends, and no other block is begun.
     fn ends_here(&mut self) -> bool {
-        self.stops_after(TAIL, &TAIL_AND_EMPTY) && self.stops_after(EMPTY, &EMPTY_AND_MORE)
+        if self.after(&TAIL_AND_EMPTY) != Some((Status::Ok, TAIL)) {
+            return false;
+        }
+        match self.after(&EMPTY_AND_MORE) {
+            Some((Status::Ok, EMPTY)) => true,
+            Some((Status::StreamEnd, 0)) => {
+                self.ended = true;
+                true
+            }
+            _ => false,
+        }
     }
 
-    fn stops_after(&mut self, size: usize, input: &[u8]) -> bool {
+    /// How the decoder stands when it stops in `input`, and where, if it makes nothing of it.
+    fn after(&mut self, input: &[u8]) -> Option<(Status, usize)> {
         let mut nothing = [0];
         self.restart();
         let (before, made) = (self.stream.total_in(), self.stream.total_out());
-        let status = self.stream.decompress(input, &mut nothing, InflateFlush::Block);
-        status == Ok(Status::Ok)
-            && self.stream.total_in() - before == size as u64
-            && self.stream.total_out() == made
+        let status = self.stream.decompress(input, &mut nothing, InflateFlush::Block).ok()?;
+        let taken = usize::try_from(self.stream.total_in() - before).ok()?;
+        (self.stream.total_out() == made).then_some((status, taken))
     }
 
     /// Begins another data set, if the last one has ended.

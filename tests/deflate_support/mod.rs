@@ -165,7 +165,8 @@ pub fn plain(input: &[u8], out: &mut Vec<u8>) -> Option<Seen> {
     let mut seen = Seen::default();
     let mut bits = Bits { input, at: 0 };
     while bits.at < input.len() * 8 {
-        seen.finals += bits.take(1)?;
+        let last = bits.take(1)?;
+        seen.finals += last;
         seen.blocks += 1;
         match bits.take(2)? {
             0 => {
@@ -209,6 +210,10 @@ pub fn plain(input: &[u8], out: &mut Vec<u8>) -> Option<Seen> {
                 codes(&mut bits, literal, distance, out, &mut seen)?;
             }
             _ => return None,
+        }
+        if last == 1 {
+            // What follows a final block begins on the next octet.
+            bits.at = bits.at.next_multiple_of(8);
         }
     }
     Some(seen)
