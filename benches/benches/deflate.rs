@@ -7,7 +7,8 @@
 
 use bytes::BytesMut;
 use criterion::{
-    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime,
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput,
+    measurement::WallTime,
 };
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use futures_util::SinkExt;
@@ -207,11 +208,11 @@ fn main() {
             for size in SIZES {
                 let message = data(size);
                 let mut group = criterion.benchmark_group(format!("inflate{name}-{kind}"));
-                group.throughput(Throughput::Bytes(size as u64));
+                group.throughput(Throughput::Bytes(size as u64)).sampling_mode(SamplingMode::Flat);
                 inflate(&mut group, takeover, size, &message);
                 group.finish();
                 let mut group = criterion.benchmark_group(format!("deflate{name}-{kind}"));
-                group.throughput(Throughput::Bytes(size as u64));
+                group.throughput(Throughput::Bytes(size as u64)).sampling_mode(SamplingMode::Flat);
                 deflate(&mut group, takeover, size, &message);
                 group.finish();
             }
