@@ -270,6 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn pings_cannot_be_due_for_ever() {
+        let mut timers = timers(|config| {
+            (config.ping_interval, config.pong_timeout) = (Some(Duration::ZERO), None);
+        });
+        timers.phase(Phase::Open, second(0));
+        assert_eq!(timers.poll(second(0)), Due::Nothing);
+        assert!(matches!(timers.poll(second(1)), Due::Ping(_)));
+        assert_eq!(timers.poll(second(1)), Due::Nothing);
+    }
+
+    #[test]
     fn an_idle_connection_is_closed_though_it_answers_pings() {
         let mut timers = timers(|config| config.idle_timeout = Some(second(60)));
         timers.phase(Phase::Open, second(0));
