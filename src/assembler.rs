@@ -143,8 +143,13 @@ impl Assembler {
     ) -> Result<(), ProtocolError> {
         mask.apply(piece);
         let mut rest: &[u8] = piece;
+        // Bytes are kept where they come out; a text is checked and copied.
+        let most = match self.kind {
+            Kind::Text => 8 * BLOCK,
+            Kind::Binary => usize::MAX,
+        };
         loop {
-            let inflated = inflation.inflate(rest, &mut self.bytes, config)?;
+            let inflated = inflation.inflate(rest, &mut self.bytes, most, config)?;
             rest = rest.get(inflated.consumed..).unwrap_or_default();
             if self.kind == Kind::Text {
                 let (completed, whole) =

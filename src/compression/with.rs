@@ -1,8 +1,8 @@
 //! RFC 7692 sections 6.1 and 6.2: the codecs of one connection.
 
 use super::Inflated;
-use crate::config::{Config, Delivery};
-use crate::deflate::{CHUNK, Context, Deflater, InflateError, Inflater, Limits, Policy};
+use crate::config::Config;
+use crate::deflate::{Context, Deflater, InflateError, Inflater, Limits, Policy};
 use crate::error::ProtocolError;
 use alloc::{boxed::Box, vec::Vec};
 use bytes::BytesMut;
@@ -26,20 +26,16 @@ impl Inflation {
         self.context.is_some()
     }
 
-    /// Inflates the next piece of a message onto the end of `onto`, a bounded part of it at a time.
+    /// Inflates the next piece of a message onto the end of `onto`, `most` bytes of it at a time.
     pub(crate) fn inflate(
         &mut self,
         piece: &[u8],
         onto: &mut Vec<u8>,
+        most: usize,
         config: &Config,
     ) -> Result<Inflated, ProtocolError> {
         let context = self.context.ok_or(ProtocolError::ReservedBits)?;
         let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new(context)));
-        // A chunk at a time where it is handed out, all that fits where it is kept.
-        let most = match config.delivery {
-            Delivery::Whole => usize::MAX,
-            Delivery::Streamed => CHUNK,
-        };
         let progress =
             inflater.extend(piece, onto, most, limits(config)).map_err(protocol_error)?;
         Ok(Inflated { consumed: progress.consumed, more: progress.more })

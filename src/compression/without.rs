@@ -21,6 +21,7 @@ impl Inflation {
         &mut self,
         _: &[u8],
         _: &mut Vec<u8>,
+        _: usize,
         _: &Config,
     ) -> Result<Inflated, ProtocolError> {
         Err(ProtocolError::InvalidCompression)

@@ -84,6 +84,8 @@ pub struct Inflater {
     inflated: u64,
     /// Up to where the ratio was found good; at most `wire`.
     weighed: u64,
+    /// How much room the last call of [`extend`](Self::extend) filled, if there was more to come.
+    filled: usize,
     /// A final block has ended; the next octet begins a data set.
     ended: bool,
     failed: Option<InflateError>,
@@ -148,6 +150,7 @@ impl Inflater {
             wire: 0,
             inflated: 0,
             weighed: 0,
+            filled: 0,
             ended: false,
             failed: None,
         }
@@ -217,17 +220,21 @@ impl Inflater {
             // One byte too many is enough to know.
             return self.inflate(input, &mut [0], limits);
         }
-        // Text shrinks to a third or so; what shrinks more, doubles. It pays to guess high: zlib-rs
-        // is slow in the last 260 bytes of an output.
-        let wanted = input.len().saturating_mul(4).saturating_add(64).min(most);
+        // Text shrinks to a third or so; where that room was filled there is four times as much the
+        // next time, up to what there is already. So what is cleared is in proportion to what comes
+        // and to what comes of it. It pays to guess high: zlib-rs is slow in the last 260 bytes of
+        // an output.
+        let so_far = usize::try_from(self.inflated).unwrap_or(usize::MAX);
+        let guess = input.len().saturating_mul(4).saturating_add(64);
+        let wanted = guess.max(self.filled.saturating_mul(4).min(so_far)).min(most);
         if message.capacity() - start < wanted {
-            let so_far = usize::try_from(self.inflated).unwrap_or(usize::MAX);
             message.reserve_exact(wanted.max(so_far).min(most));
         }
-        message.resize(start + most.min(message.capacity() - start), 0);
+        message.resize(start + wanted, 0);
         let output = message.get_mut(start..).unwrap_or_default();
         let result = self.inflate(input, output, limits);
         message.truncate(start + result.map_or(0, |progress| progress.produced));
+        self.filled = result.map_or(0, |progress| if progress.more { wanted } else { 0 });
         result
     }
 

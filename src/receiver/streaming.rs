@@ -18,6 +18,9 @@ use core::mem;
 /// How much is unmasked to be inflated at a time: what cannot be taken yet is masked again.
 const PIECE: usize = 4096;
 
+/// The longest chunk of a compressed message.
+const CHUNK: usize = 16 << 10;
+
 impl Receiver {
     /// Hands out what there is of a data frame.
     pub(super) fn stream<'b>(
@@ -62,7 +65,7 @@ impl Receiver {
         let mut unmask = mask;
         unmask.apply(piece);
         let mut data = Vec::new();
-        let inflated = self.inflation.inflate(piece, &mut data, &self.config)?;
+        let inflated = self.inflation.inflate(piece, &mut data, CHUNK, &self.config)?;
         mask.turn(inflated.consumed);
         let mut remask = mask;
         remask.apply(piece.get_mut(inflated.consumed..).unwrap_or_default());
