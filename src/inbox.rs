@@ -1,8 +1,8 @@
 //! RFC 6455 section 6.2, for adapters: a read buffer that lends its events.
 //!
 //! A borrow handed out from inside a loop that then refills the same buffer does not compile, and
-//! that is just what a `next()` wants to do. An [`Inbox`] takes it in two steps: [`advance`]
-//! (Inbox::advance) says whether there is an event, [`event`](Inbox::event) lends it.
+//! that is just what a `next()` wants to do. An [`Inbox`] takes it in two steps:
+//! [`advance`](Inbox::advance) says whether there is an event, [`event`](Inbox::event) lends it.
 //!
 //! Invariant: `start <= end <= buffer.len()`; a lent payload ends at `start`, where the input that
 //! follows it begins.

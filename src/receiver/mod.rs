@@ -137,7 +137,7 @@ impl Receiver {
         Some(whole(single.kind, payload).unwrap_or_else(|error| self.fail(error)))
     }
 
-    /// Whether the next byte starts a message, or a control frame, that may be lent whole.
+    /// Whether nothing is under way, and whole messages are what is wanted.
     #[inline]
     fn is_between_messages(&self) -> bool {
         matches!(self.stage, Stage::Header { len: 0, .. })
