@@ -77,8 +77,8 @@ def pieces(message, count=5):
 
 
 @contextlib.contextmanager
-def echo_server():
-    process = subprocess.Popen([ECHO, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+def echo_server(*options):
+    process = subprocess.Popen([ECHO, "127.0.0.1:0", *options], stdout=subprocess.PIPE, text=True)
     try:
         yield process, "ws://" + process.stdout.readline().split()[-1]
     finally:
@@ -138,10 +138,10 @@ def app_notices_silence(url, process):
     return f"{seen['errors'][0]}, after {took:.1f} s"
 
 
-def plain_client(url):
+def plain_client(url, sizes=SIZES):
     client = websocket.create_connection(url + "/a/path?q", timeout=30, subprotocols=["b", "a"])
     expect(client.getsubprotocol() == "b", client.getsubprotocol())
-    for size in SIZES:
+    for size in sizes:
         client.send_binary(payload(size))
         expect(client.recv() == payload(size), f"binary of {size}")
         client.send(text(size))
@@ -169,6 +169,19 @@ def mistaken_client(url):
     opcode, data = client.recv_data()
     expect((opcode, data[:2]) == (websocket.ABNF.OPCODE_CLOSE, struct.pack("!H", 1007)), data)
     client.close()
+
+
+def mistake_in_a_long_text(url):
+    """What was right of it is on its way back behind a header, so nothing can be said about it."""
+    client = websocket.create_connection(url, timeout=10)
+    client.send_frame(websocket.ABNF.create_frame(b"a" * 100_000 + b"\xff!", websocket.ABNF.OPCODE_TEXT))
+    received = bytearray()
+    with contextlib.suppress(ConnectionError):
+        while data := client.sock.recv(65536):
+            received += data
+    expect(bytes(received[:10]) == b"\x81\x7f" + struct.pack("!Q", 100_002), received[:10])
+    expect(set(received[10:]) <= {ord("a")}, set(received[10:]))
+    client.shutdown()
 
 
 # websockets against echo.
@@ -587,6 +600,13 @@ def main():
         if process.poll() is not None:
             print("FAIL echo has ended")
             return 1
+    with echo_server("--stream") as (process, url):
+        # It reads nothing while it sends, so what comes back meanwhile has to fit the sockets.
+        check("echo --stream, websocket-client's messages", plain_client, url, SIZES[:-2])
+        check("echo --stream, websocket-client's mistake", mistaken_client, url)
+        check("echo --stream, a mistake in a long text", mistake_in_a_long_text, url)
+        check("echo --stream, websockets' messages", modern_client, url)
+        check("echo --stream, websockets a hundred times", many_clients, url)
     check("wscat converses", conversation)
     check("wscat receives all sizes", sizes_to_wscat)
     check("wscat sends all sizes", sizes_from_wscat)

@@ -159,6 +159,17 @@ impl Connection {
         self.sender.compress(on);
     }
 
+    /// Whether a message of `len` bytes would be compressed now.
+    pub fn compresses(&self, len: usize) -> bool {
+        self.sender.compresses(len)
+    }
+
+    /// How many bytes of the message of the last chunk are still to come, if that is known. See
+    /// [`Receiver::to_come`].
+    pub fn to_come(&self) -> Option<u64> {
+        self.receiver.to_come()
+    }
+
     /// Sends a Ping.
     ///
     /// # Errors

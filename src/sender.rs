@@ -238,6 +238,12 @@ impl Sender {
         self.deflation.pause(!on);
     }
 
+    /// Whether a message of `len` bytes would be compressed now. One that would not loses nothing
+    /// by [`header`](Self::header), which never compresses.
+    pub fn compresses(&self, len: usize) -> bool {
+        self.deflation.begins(len, &self.config)
+    }
+
     /// Sends a Ping. [`Keepalive`](crate::Keepalive) makes payloads and knows their Pongs.
     ///
     /// # Errors

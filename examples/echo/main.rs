@@ -16,6 +16,7 @@
 #[path = "../common/deflate.rs"]
 mod deflate;
 mod options;
+mod outgoing;
 mod peer;
 
 use bytes::BytesMut;
@@ -24,7 +25,7 @@ use mio::{Events, Interest, Poll, Token};
 use options::Options;
 use peer::{Peer, Shared, State, Turn};
 use sockless::handshake::Server;
-use sockless::{Config, Due, Phase, Role};
+use sockless::{Config, Delivery, Due, Phase, Role};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind};
@@ -82,6 +83,10 @@ impl Echo {
         let mut config = Config::default();
         config.max_message = MAX_MESSAGE;
         config.max_frame = MAX_MESSAGE;
+        if options.stream {
+            config.delivery = Delivery::Streamed;
+            config.max_streamed = u64::MAX;
+        }
         options.deflate.configure(&mut config, Role::Server);
         let (poll, mut listener) = (Poll::new()?, TcpListener::bind(options.address)?);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
@@ -188,7 +193,7 @@ impl Echo {
             let timers = match self.peers[slot].as_mut().map(|peer| &mut peer.state) {
                 Some(State::Opening(opening)) => &mut opening.1,
                 Some(State::Closing(timers)) => timers,
-                Some(State::Open(_)) | None => continue,
+                Some(State::Open(..)) | None => continue,
             };
             if let Due::Abort(_) = timers.poll(now) {
                 self.leave(slot);

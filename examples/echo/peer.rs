@@ -1,6 +1,6 @@
 //! One connection among others: its states, and what it does when it is its turn.
 
-use crate::SCRATCH;
+use crate::outgoing::Outgoing;
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 use sockless::handshake::{Accept, Asked, Server};
@@ -49,10 +49,13 @@ pub(crate) struct Peer {
 /// seconds. Who wants to ping gives each a [`Keepalive`] of its own.
 pub(crate) enum State {
     Opening(Box<(Server, Keepalive)>),
-    Open(Connection),
+    Open(Connection, Streaming),
     /// All is said; once it is written, the peer's end is waited for.
     Closing(Box<Keepalive>),
 }
+
+/// Whether the peer is in the middle of a message that goes back as it comes.
+pub(crate) type Streaming = bool;
 
 /// What a turn found.
 pub(crate) enum Turn {
@@ -68,8 +71,8 @@ impl Peer {
     /// Writes the backlog, reads once, and writes what that brought.
     pub(crate) fn turn(&mut self, slot: usize, shared: &mut Shared) -> io::Result<Turn> {
         let mut full = false;
-        if let Some(mut backlog) = self.backlog.take() {
-            self.write(&mut backlog)?;
+        if self.backlog.is_some() {
+            self.drain()?;
             full = true; // what came meanwhile was announced once, and not read
         }
         // After the last word, what comes is read to be dropped: the peer must get rid of it.
@@ -88,7 +91,6 @@ impl Peer {
         };
         if !closing {
             self.receive(size, slot, shared)?;
-            self.write(&mut shared.out)?;
         }
         full |= size == shared.scratch.len();
         Ok(if full { Turn::Full } else { Turn::Short })
@@ -99,9 +101,10 @@ impl Peer {
     fn receive(&mut self, size: usize, slot: usize, shared: &mut Shared) -> io::Result<()> {
         let Shared { config, scratch, out, .. } = shared;
         let mut input = &mut scratch[..size];
+        let mut out = Outgoing::new(out);
         let mut going = true;
         if let State::Opening(opening) = &mut self.state {
-            match opening.0.receive(&mut input, out) {
+            match opening.0.receive(&mut input, out.small) {
                 None => return Ok(()),
                 Some(Asked::Upgrade(request)) => {
                     let mut accept = Accept::new(&request).any_origin();
@@ -109,8 +112,8 @@ impl Peer {
                         accept = accept.subprotocol(first).map_err(io::Error::other)?;
                     }
                     let server = mem::replace(&mut opening.0, Server::new(config.clone()));
-                    match server.accept(accept, out) {
-                        Ok((connection, _)) => self.state = State::Open(connection),
+                    match server.accept(accept, out.small) {
+                        Ok((connection, _)) => self.state = State::Open(connection, false),
                         Err(_) => going = false,
                     }
                 }
@@ -118,49 +121,50 @@ impl Peer {
             }
         }
         // What follows the request are frames.
-        if let State::Open(connection) = &mut self.state {
-            while let Some(event) = connection.receive(&mut input, out) {
+        if let State::Open(connection, streaming) = &mut self.state {
+            while let Some(event) = connection.receive(&mut input, out.small) {
                 match event {
-                    Event::Text(text) => connection.send_text(&text, out),
-                    Event::Binary(data) => connection.send_binary(&data, out),
+                    Event::Text(text) => out.text(text, connection),
+                    Event::Binary(data) => out.binary(data, connection),
+                    Event::Chunk(chunk) => out.chunk(chunk, streaming, connection),
+                    // Its Close would be taken for what is missing of the message.
+                    Event::Failed(error) if *streaming => return Err(io::Error::other(error)),
                     _ => Ok(()), // Pongs and Closes are in `out`
                 }
                 .map_err(io::Error::other)?;
             }
             going = connection.want() == Want::Read;
         }
+        let mut rest = if out.is_empty() { BytesMut::new() } else { out.write(&mut self.socket)? };
+        let blocked = !rest.is_empty();
         if !going {
             self.state = State::Closing(Box::new(shared.timers(slot, Phase::Closing)));
+        } else if let State::Open(connection, _) = &mut self.state {
+            connection.flush(&mut rest); // a Pong that was held back while there was much else
         }
-        Ok(())
+        self.backlog = (!rest.is_empty()).then(|| Box::new(rest));
+        if blocked { Ok(()) } else { self.drain() }
     }
 
-    /// Writes `out`; what does not go becomes the backlog. The end of a closing connection's
-    /// output is the end of its stream. Reading goes on: to close with unread input would reset
-    /// the connection, and could destroy the Close on its way.
-    fn write(&mut self, out: &mut BytesMut) -> io::Result<()> {
-        while !out.is_empty() {
-            match self.socket.write(out) {
-                Ok(size) => out.advance(size),
+    /// Writes the backlog, as far as it goes. The end of a closing connection's output is the end
+    /// of its stream. Reading goes on: to close with unread input would reset the connection, and
+    /// could destroy the Close on its way.
+    fn drain(&mut self) -> io::Result<()> {
+        while let Some(backlog) = &mut self.backlog {
+            match self.socket.write(backlog) {
+                Ok(size) => backlog.advance(size),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // A small rest must not keep a large block.
-                    let small = out.len() < SCRATCH;
-                    let rest = if small { BytesMut::from(&out[..]) } else { mem::take(out) };
-                    self.backlog = Some(Box::new(rest));
-                    return Ok(());
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
-            // A Pong that was held back while there was much else.
-            match &mut self.state {
-                State::Open(connection) if out.is_empty() => connection.flush(out),
-                _ => {}
+            if let (State::Open(connection, _), true) = (&mut self.state, backlog.is_empty()) {
+                connection.flush(backlog);
             }
+            self.backlog.take_if(|backlog| backlog.is_empty());
         }
-        if matches!(self.state, State::Closing(_)) {
-            self.socket.shutdown(Shutdown::Write)?;
+        match self.state {
+            State::Closing(_) => self.socket.shutdown(Shutdown::Write),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

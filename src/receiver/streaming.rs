@@ -22,6 +22,30 @@ const PIECE: usize = 4096;
 const CHUNK: usize = 16 << 10;
 
 impl Receiver {
+    /// How many bytes of the message of the last chunk are still to come, where its frame says so:
+    /// it is the message's last, and not compressed. For who passes a message on as it arrives,
+    /// behind a header of its own (`Sender::header`).
+    ///
+    /// ```
+    /// use sockless::{Config, Delivery, Event, Receiver};
+    /// let mut config = Config::default();
+    /// config.delivery = Delivery::Streamed;
+    /// let mut receiver = Receiver::client(std::sync::Arc::new(config));
+    /// let mut bytes = *b"\x82\x05He";
+    /// let mut input = &mut bytes[..];
+    /// assert!(matches!(receiver.receive(&mut input), Some(Event::Chunk(chunk)) if chunk.first));
+    /// assert_eq!(receiver.to_come(), Some(3));
+    /// ```
+    pub fn to_come(&self) -> Option<u64> {
+        match (&self.message, self.stage) {
+            (None, _) => Some(0),
+            (Some(message), Stage::Data { left, fin: true, .. }) if !message.compressed => {
+                Some(left)
+            }
+            _ => None,
+        }
+    }
+
     /// Hands out what there is of a data frame.
     pub(super) fn stream<'b>(
         &mut self,

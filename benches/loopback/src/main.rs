@@ -1,0 +1,150 @@
+//! What a message costs a server on loopback: the `echo` example beside a raw TCP echo.
+//!
+//! ```text
+//! cargo build --release --example echo
+//! cargo run --release --manifest-path benches/loopback/Cargo.toml [-- ROUNDS [ROW]]
+//! ```
+//!
+//! Both servers are processes of their own with one thread. They take turns, round by round, under
+//! the same load: so many connections, each with so many messages in flight. A figure is the
+//! processor time of the server (user and system, as the scheduler counts it) for each message, the
+//! least of all rounds. With `strace` on the machine, system calls are counted in a run apart.
+
+mod load;
+mod raw;
+
+use load::Load;
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{env, fs};
+
+/// How long a round lasts, after a fifth of it to warm up.
+const ROUND: Duration = Duration::from_millis(400);
+
+struct Row {
+    name: &'static str,
+    load: Load,
+    options: &'static [&'static str],
+}
+
+const fn row(
+    name: &'static str,
+    size: usize,
+    connections: usize,
+    in_flight: usize,
+    options: &'static [&'static str],
+) -> Row {
+    Row { name, load: Load { size, connections, in_flight }, options }
+}
+
+const ROWS: [Row; 5] = [
+    row("16 B, 32 × 16", 16, 32, 16, &[]),
+    row("16 B, 32 × 256", 16, 32, 256, &[]),
+    row("16 KiB, 32 × 16", 16 << 10, 32, 16, &[]),
+    row("16 KiB, 200 × 1", 16 << 10, 200, 1, &[]),
+    row("1 MiB, 1 × 1, `--stream`", 1 << 20, 1, 1, &["--stream"]),
+];
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let argument = env::args().nth(1);
+    if argument.as_deref() == Some("raw") {
+        return Ok(raw::serve()?);
+    }
+    let rounds = argument.map_or(Ok(25), |text| text.parse())?;
+    let echo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/examples/echo");
+    let echo = env::var_os("ECHO").map_or(echo, PathBuf::from);
+    let raw = env::current_exe()?;
+
+    println!("| | raw TCP, µs | echo, µs | ratio | raw TCP, calls | echo, calls | ratio |");
+    println!("|---|---|---|---|---|---|---|");
+    let wanted = env::args().nth(2).unwrap_or_default();
+    for Row { name, load, options } in ROWS.iter().filter(|row| row.name.contains(&wanted)) {
+        let (load, options) = (*load, *options);
+        let servers: [(&Path, &[&str], bool); 2] =
+            [(&raw, &["raw"], false), (&echo, options, true)];
+        let mut least = [f64::INFINITY; 2];
+        for _ in 0..rounds {
+            for ((program, options, handshake), least) in servers.iter().zip(&mut least) {
+                let server = Server::start(Command::new(program), options)?;
+                let cost = server.cost(load, *handshake)?;
+                *least = least.min(cost);
+            }
+        }
+        let [raw, echo] = least;
+        print!("| {name} | {raw:.2} | {echo:.2} | {:.2}× ", echo / raw);
+        let calls =
+            servers.map(|(program, options, handshake)| calls(program, options, load, handshake));
+        match calls {
+            [Ok(raw), Ok(echo)] => println!("| {raw:.3} | {echo:.3} | {:.2}× |", echo / raw),
+            _ => println!("| | | |"),
+        }
+    }
+    Ok(())
+}
+
+/// A server in a process of its own, for as long as this lives.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(mut program: Command, options: &[&str]) -> Result<Self> {
+        // `raw` chooses its port by itself.
+        program.args(options);
+        if options != ["raw"] {
+            program.arg("127.0.0.1:0");
+        }
+        let mut process = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        let address = line.trim().rsplit(' ').next().ok_or("no address")?.parse()?;
+        Ok(Self { process, address })
+    }
+
+    /// Microseconds of processor time for each message.
+    fn cost(&self, load: Load, handshake: bool) -> Result<f64> {
+        let path = format!("/proc/{}/schedstat", self.process.id());
+        let busy = || -> Result<f64> {
+            let text = fs::read_to_string(&path)?;
+            Ok(text.split(' ').next().ok_or("no figure")?.parse::<f64>()? / 1e3)
+        };
+        let mut clients = load.connect(self.address, handshake)?;
+        clients.drive(ROUND / 5)?;
+        let before = busy()?;
+        let messages = clients.drive(ROUND)?;
+        Ok((busy()? - before) / messages)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// System calls for each message.
+fn calls(program: &Path, options: &[&str], load: Load, handshake: bool) -> Result<f64> {
+    let log = env::temp_dir().join(format!("loopback-{}", std::process::id()));
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-c", "-U", "calls,name", "-o"]).arg(&log).arg("--").arg(program);
+    let server = Server::start(strace, options)?;
+    let messages = load.connect(server.address, handshake)?.drive(ROUND)?;
+    // The server is the child of `strace`, which writes its table once that is gone.
+    let pid = server.process.id();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Command::new("kill").arg(children.trim()).status()?;
+    let mut server = server;
+    server.process.wait()?;
+    let table = fs::read_to_string(&log)?;
+    fs::remove_file(&log)?;
+    let total = table.lines().last().and_then(|line| line.split_whitespace().next());
+    Ok(total.ok_or("no total")?.parse::<f64>()? / messages)
+}

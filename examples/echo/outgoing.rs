@@ -1,0 +1,135 @@
+//! What a turn has to say: what is small in the common buffer, what is large where it lies.
+
+use bytes::BytesMut;
+use mio::net::TcpStream;
+use sockless::frame::Kind;
+use sockless::{Chunk, Connection, Payload, SendError, Text};
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::ops::Deref;
+
+/// From here on, one more slice to write costs less than a copy.
+const LARGE: usize = 4 << 10;
+
+/// The output of a turn. `'b` is the scratch buffer, in which most payloads still lie.
+pub(crate) struct Outgoing<'a, 'b> {
+    pub(crate) small: &'a mut BytesMut,
+    /// Payloads, each with the number of small bytes that go before it.
+    large: Vec<(usize, Lying<'b>)>,
+}
+
+/// A payload where it was received.
+enum Lying<'b> {
+    Text(Text<'b>),
+    Binary(Payload<'b>),
+}
+
+impl Deref for Lying<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(data) => data,
+        }
+    }
+}
+
+impl<'a, 'b> Outgoing<'a, 'b> {
+    pub(crate) fn new(small: &'a mut BytesMut) -> Self {
+        Self { small, large: Vec::new() }
+    }
+
+    pub(crate) fn text(&mut self, text: Text<'b>, from: &mut Connection) -> Result<(), SendError> {
+        if text.len() < LARGE || from.compresses(text.len()) {
+            return from.send_text(&text, self.small);
+        }
+        self.begin(Kind::Text, text.len() as u64, from)?;
+        self.lay(Lying::Text(text));
+        Ok(())
+    }
+
+    pub(crate) fn binary(
+        &mut self,
+        data: Payload<'b>,
+        from: &mut Connection,
+    ) -> Result<(), SendError> {
+        if data.len() < LARGE || from.compresses(data.len()) {
+            return from.send_binary(&data, self.small);
+        }
+        self.begin(Kind::Binary, data.len() as u64, from)?;
+        self.lay(Lying::Binary(data));
+        Ok(())
+    }
+
+    /// Passes a part of a message on. A message whose length is known as it begins goes behind its
+    /// header, as it comes; `open` is whether this one does. Another goes in fragments.
+    pub(crate) fn chunk(
+        &mut self,
+        chunk: Chunk<'b>,
+        open: &mut bool,
+        from: &mut Connection,
+    ) -> Result<(), SendError> {
+        let Chunk { kind, first, last, data, .. } = chunk;
+        if first {
+            let len = from.to_come().map(|more| more + data.len() as u64);
+            let whole =
+                len.filter(|len| !from.compresses(usize::try_from(*len).unwrap_or(usize::MAX)));
+            *open = whole.is_some();
+            if let Some(len) = whole {
+                self.begin(kind, len, from)?;
+            }
+        }
+        if !*open {
+            return from.send_fragment(kind, &data, last, self.small);
+        }
+        *open = !last;
+        if data.len() < LARGE {
+            self.small.extend_from_slice(&data);
+        } else {
+            self.lay(Lying::Binary(data));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, kind: Kind, len: u64, from: &mut Connection) -> Result<(), SendError> {
+        self.small.extend_from_slice(&from.header(kind, len)?);
+        Ok(())
+    }
+
+    fn lay(&mut self, payload: Lying<'b>) {
+        self.large.push((self.small.len(), payload));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.small.is_empty() && self.large.is_empty()
+    }
+
+    /// Writes all, in its order; what the socket does not take is returned. (The standard library
+    /// writes with `MSG_NOSIGNAL`, or has the signal ignored: a peer that left is an error.)
+    pub(crate) fn write(self, socket: &mut TcpStream) -> io::Result<BytesMut> {
+        let mut slices = Vec::with_capacity(2 * self.large.len() + 1);
+        let mut done = 0;
+        for (before, payload) in &self.large {
+            slices.push(IoSlice::new(&self.small[done..*before]));
+            slices.push(IoSlice::new(payload));
+            done = *before;
+        }
+        slices.push(IoSlice::new(&self.small[done..]));
+        let mut left = &mut slices[..];
+        while left.iter().any(|slice| !slice.is_empty()) {
+            let written =
+                if let [one] = left { socket.write(one) } else { socket.write_vectored(left) };
+            match written {
+                Ok(size) => IoSlice::advance_slices(&mut left, size),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut rest = BytesMut::with_capacity(left.iter().map(|slice| slice.len()).sum());
+        for slice in left {
+            rest.extend_from_slice(slice);
+        }
+        Ok(rest)
+    }
+}

@@ -1,0 +1,74 @@
+//! RFC 6455 section 5.4: a message passed on while it arrives.
+#![allow(missing_docs)]
+
+mod common;
+
+use bytes::BytesMut;
+use common::{connection, frame_to, streamed};
+use sockless::frame::{Kind, Opcode};
+use sockless::{Connection, Event, Role};
+
+/// What comes out, fed in pieces of `size`: each chunk's bytes and what was still to come then.
+fn chunks(connection: &mut Connection, wire: &[u8], size: usize) -> Vec<(Vec<u8>, Option<u64>)> {
+    let (mut wire, mut out, mut seen) = (wire.to_vec(), BytesMut::new(), Vec::new());
+    for mut piece in wire.chunks_mut(size) {
+        while let Some(event) = connection.receive(&mut piece, &mut out) {
+            if let Event::Chunk(chunk) = event {
+                seen.push((chunk.data.to_vec(), connection.to_come()));
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn of_one_frame_it_is_known_how_much_is_to_come() {
+    for (role, opcode) in [(Role::Server, Opcode::Text), (Role::Client, Opcode::Binary)] {
+        let message = b"a message in one frame";
+        let wire = frame_to(role, true, opcode, message);
+        for size in 1..=wire.len() {
+            let mut left = message.len() as u64;
+            for (data, to_come) in chunks(&mut connection(role, streamed()), &wire, size) {
+                left -= data.len() as u64;
+                assert_eq!(to_come, Some(left), "{size}");
+            }
+            assert_eq!(left, 0, "{size}");
+        }
+    }
+}
+
+#[test]
+fn of_a_fragmented_message_only_its_last_frame_tells() {
+    let wire = [
+        frame_to(Role::Client, false, Opcode::Binary, b"one"),
+        frame_to(Role::Client, false, Opcode::Continuation, b""),
+        frame_to(Role::Client, true, Opcode::Continuation, b"three"),
+    ]
+    .concat();
+    let told: Vec<_> = chunks(&mut connection(Role::Client, streamed()), &wire, 4)
+        .into_iter()
+        .map(|(data, to_come)| (String::from_utf8(data).unwrap(), to_come))
+        .collect();
+    // The wire, four bytes at a time: 02 03 o n, e 00 00 80, 05 t h r, e e.
+    let wanted = [("on", None), ("e", None), ("thr", Some(2)), ("ee", Some(0))];
+    assert_eq!(told, wanted.map(|(data, to_come)| (data.to_owned(), to_come)));
+}
+
+#[test]
+fn a_message_goes_on_behind_a_header_of_its_own() {
+    let wire = frame_to(Role::Server, true, Opcode::Binary, &vec![7; 70_000]);
+    let (mut wire, mut connection) = (wire, connection(Role::Server, streamed()));
+    let (mut out, mut on) = (BytesMut::new(), Vec::new());
+    for mut piece in wire.chunks_mut(4096) {
+        while let Some(event) = connection.receive(&mut piece, &mut out) {
+            let Event::Chunk(chunk) = event else { panic!("{event:?}") };
+            if chunk.first {
+                let len = chunk.data.len() as u64 + connection.to_come().unwrap();
+                on.extend_from_slice(&connection.header(Kind::Binary, len).unwrap());
+            }
+            on.extend_from_slice(&chunk.data);
+        }
+    }
+    assert_eq!(on, frame_to(Role::Client, true, Opcode::Binary, &vec![7; 70_000]));
+    assert!(out.is_empty());
+}
