@@ -112,7 +112,7 @@
 //! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system |
 //! | `deflate` | no | permessage-deflate (RFC 7692): [`Config::deflate`] and module `deflate` |
 #![cfg_attr(not(test), no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 #![warn(unreachable_pub)]
 // No panic is reachable from peer bytes, and no length is cut in silence.
 #![deny(
@@ -125,7 +125,7 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(all(feature = "std", feature = "getrandom", not(test)))]
+#[cfg(all(feature = "std", not(test)))]
 extern crate std;
 
 pub mod close;

@@ -4,10 +4,43 @@
 //! i modulo 4 of the masking key." A payload may come in pieces of any length; [`Mask`] keeps its
 //! place in the key from one to the next. Where keys come from is `keys`' business.
 //!
-//! The work is done by one room for each kind of machine, chosen here; so far there is the
-//! portable one.
+//! The work is one body over the vectors of the machine ([`body`]), which the rooms beside it name:
+//! AVX-512, AVX2 or SSE2 on x86-64, NEON on 64-bit Arm, words anywhere else.
 
+mod body;
+
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+mod aarch64;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+use aarch64 as best;
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod x86;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use x86 as best;
+
+#[cfg(any(
+    test,
+    fuzzing,
+    not(any(
+        all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"),
+        all(target_arch = "x86_64", target_feature = "sse2")
+    ))
+))]
 mod portable;
+#[cfg(not(any(
+    all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"),
+    all(target_arch = "x86_64", target_feature = "sse2")
+)))]
+use portable as best;
+
+#[cfg(any(test, fuzzing))]
+pub mod backends;
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+#[cfg(feature = "alloc")]
+use bytes::BytesMut;
 
 /// A masking key, and how far its payload has come.
 ///
@@ -38,8 +71,17 @@ impl Mask {
     /// Masks or unmasks the next piece of the payload in place.
     #[inline]
     pub fn apply(&mut self, piece: &mut [u8]) {
-        portable::apply(self.turned, piece);
+        body::apply::<false>(self.turned, piece);
         self.turn(piece.len());
+    }
+
+    /// The same, and whether what came out is ASCII, which costs next to nothing here.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn apply_judging(&mut self, piece: &mut [u8]) -> bool {
+        let ascii = body::apply::<true>(self.turned, piece);
+        self.turn(piece.len());
+        ascii
     }
 
     /// Masks or unmasks the next piece of the payload into `to`, in one pass: as much as the
@@ -51,18 +93,34 @@ impl Mask {
     /// let n = Mask::new([0x37, 0xfa, 0x21, 0x3d]).copy(b"Hello", &mut wire);
     /// assert_eq!((n, &wire), (5, b"\x7f\x9f\x4d\x51\x58"));
     /// ```
+    #[inline]
     pub fn copy(&mut self, from: &[u8], to: &mut [u8]) -> usize {
-        let len = from.len().min(to.len());
-        if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
-            portable::copy(self.turned, from, to);
-        }
+        let len = body::copy(self.turned, from, to);
         self.turn(len);
         len
     }
 
+    /// Masks or unmasks the next piece of the payload onto the end of `onto`, in one pass; nothing
+    /// is filled with zeros first. Room that is there already is used.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn append(&mut self, from: &[u8], onto: &mut Vec<u8>) {
+        body::append(self.turned, from, onto);
+        self.turn(from.len());
+    }
+
+    /// [`append`](Self::append) for the caller's output.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn append_to_output(&mut self, from: &[u8], onto: &mut BytesMut) {
+        body::append_to_output(self.turned, from, onto);
+        self.turn(from.len());
+    }
+
     /// Goes on by `len` bytes that need no change.
+    #[inline]
     pub(crate) fn turn(&mut self, len: usize) {
-        self.turned.rotate_left(len % 4);
+        self.turned = body::turned(self.turned, len);
     }
 }
 
@@ -78,32 +136,32 @@ mod tests {
         (0..len).map(|i| (i * 7 % 251).try_into().unwrap()).collect()
     }
 
-    // req: W5.3-04
     #[test]
-    fn every_length_alignment_and_phase_is_the_definition() {
+    fn every_way_of_masking_is_the_definition() {
         let key = [0x01, 0x80, 0xfe, 0x5a];
-        let source = payload(600);
-        for len in (0..=300).chain([511, 512]) {
-            for offset in 0..16 {
-                for phase in 0..4 {
-                    let data = &source[offset..][..len];
-                    let wanted =
-                        definition(key, &[&source[..phase], data].concat())[phase..].to_vec();
-                    let mut start = Mask::new(key);
-                    start.apply(&mut [0; 4][..phase]);
+        for len in (0..=300).chain([4096, 65_537]) {
+            let data = payload(len);
+            let wanted = definition(key, &data);
+            let mut place = data.clone();
+            let mut applied = Mask::new(key);
+            applied.apply(&mut place);
+            assert_eq!(place, wanted);
 
-                    let mut room = source.clone();
-                    let mut mask = start;
-                    mask.apply(&mut room[offset..][..len]);
-                    assert_eq!(room[offset..][..len], wanted);
-                    assert_eq!(room[..offset], source[..offset]);
-                    assert_eq!(room[offset + len..], source[offset + len..]);
-
-                    let mut copy = vec![0; len];
-                    let mut copied = start;
-                    assert_eq!(copied.copy(data, &mut copy), len);
-                    assert_eq!((&copy, copied), (&wanted, mask));
-                }
+            let (mut copy, mut copied) = (vec![0; len], Mask::new(key));
+            assert_eq!((copied.copy(&data, &mut copy), copied), (len, applied));
+            assert_eq!(copy, wanted);
+            #[cfg(feature = "alloc")]
+            {
+                let (mut place, mut judged) = (data.clone(), Mask::new(key));
+                assert_eq!(judged.apply_judging(&mut place), wanted.is_ascii());
+                assert_eq!((&place, judged), (&wanted, applied));
+                let whole = [b"before", &*wanted].concat();
+                let (mut onto, mut appended) = (b"before".to_vec(), Mask::new(key));
+                appended.append(&data, &mut onto);
+                assert_eq!((&onto, appended), (&whole, applied));
+                let (mut onto, mut appended) = (bytes::BytesMut::from("before"), Mask::new(key));
+                appended.append_to_output(&data, &mut onto);
+                assert_eq!((&onto[..], appended), (&whole[..], applied));
             }
         }
     }

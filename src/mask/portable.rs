@@ -1,54 +1,66 @@
-//! RFC 6455 section 5.3 on any machine: safe code over blocks that the compiler vectorises.
+//! RFC 6455 section 5.3 on any machine: two words at a time, which most compilers make one vector.
 //!
-//! Invariant: a block is a whole number of keys, so each starts at the key's first byte.
+//! Invariant: no CPU feature is needed.
+#![allow(unsafe_code)]
 
-/// The bytes of a long stretch, worked on at a time.
-const BLOCK: usize = 32;
-/// The bytes of the rest, worked on at a time.
-const WORD: usize = 8;
+use super::body::{Vector, long as over};
 
-/// XORs `piece` with the key, in place.
-#[inline]
-pub(super) fn apply(key: [u8; 4], piece: &mut [u8]) {
-    let wide = widen::<BLOCK>(key);
-    let word = widen::<WORD>(key);
-    let mut blocks = piece.chunks_exact_mut(BLOCK);
-    for block in &mut blocks {
-        xor(block, &wide);
-    }
-    let mut words = blocks.into_remainder().chunks_exact_mut(WORD);
-    for bytes in &mut words {
-        xor(bytes, &word);
-    }
-    xor(words.into_remainder(), &word);
+/// What up to `SHORT` bytes are worked on with.
+pub(super) type Short = Words;
+
+/// # Safety
+/// As for `body::long`.
+#[inline(never)]
+pub(super) unsafe fn long<const VERDICT: bool>(
+    key: [u8; 4],
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { over::<Words, VERDICT>(key, from, to, len) }
 }
 
-/// Writes `from` XOR the key into `to`, which has the same length.
-pub(super) fn copy(key: [u8; 4], from: &[u8], to: &mut [u8]) {
-    debug_assert_eq!(from.len(), to.len());
-    let wide = widen::<BLOCK>(key);
-    let mut sources = from.chunks_exact(BLOCK);
-    let mut targets = to.chunks_exact_mut(BLOCK);
-    for (source, target) in (&mut sources).zip(&mut targets) {
-        for ((to, from), key) in target.iter_mut().zip(source).zip(wide) {
-            *to = from ^ key;
-        }
-    }
-    let rest = targets.into_remainder();
-    rest.copy_from_slice(sources.remainder());
-    apply(key, rest);
-}
+/// Sixteen bytes in plain registers.
+#[derive(Clone, Copy)]
+pub(super) struct Words([u64; 2]);
 
-fn xor(bytes: &mut [u8], key: &[u8]) {
-    for (byte, key) in bytes.iter_mut().zip(key) {
-        *byte ^= key;
-    }
-}
+// SAFETY: unaligned reads and writes of 16 bytes.
+unsafe impl Vector for Words {
+    const LEN: usize = 16;
 
-fn widen<const N: usize>(key: [u8; 4]) -> [u8; N] {
-    let mut wide = [0; N];
-    for (byte, key) in wide.iter_mut().zip(key.iter().cycle()) {
-        *byte = *key;
+    #[inline(always)]
+    unsafe fn splat(key: [u8; 4]) -> Self {
+        Self([u64::from(u32::from_ne_bytes(key)) * 0x1_0000_0001; 2])
     }
-    wide
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Self {
+        // SAFETY: the caller's promise of `LEN` readable bytes.
+        Self(unsafe { from.cast::<[u64; 2]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut u8) {
+        // SAFETY: the caller's promise of `LEN` writable bytes.
+        unsafe { to.cast::<[u64; 2]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        let ([a, b], [c, d]) = (self.0, other.0);
+        Self([a ^ c, b ^ d])
+    }
+
+    #[inline(always)]
+    unsafe fn or(self, other: Self) -> Self {
+        let ([a, b], [c, d]) = (self.0, other.0);
+        Self([a | c, b | d])
+    }
+
+    #[inline(always)]
+    unsafe fn is_ascii(self) -> bool {
+        let [a, b] = self.0;
+        (a | b) & 0x8080_8080_8080_8080 == 0
+    }
 }

@@ -1,0 +1,152 @@
+//! RFC 6455 section 5.3, for the tests and the fuzz target alone: every body that this machine can
+//! run, called directly.
+//!
+//! Invariant: what is listed needs no CPU feature that was not found.
+#![allow(unsafe_code)]
+
+use super::body::{SHORT, short};
+use super::{best, portable};
+use alloc::vec::Vec;
+
+/// As `body::run`.
+pub(super) type Run = unsafe fn([u8; 4], *const u8, *mut u8, usize) -> bool;
+
+/// One body, without a verdict and with it.
+#[derive(Debug)]
+pub struct Backend {
+    /// The vectors that it uses.
+    pub name: &'static str,
+    short: [Run; 2],
+    long: [Run; 2],
+}
+
+/// Those that this machine can run.
+#[must_use]
+pub fn all() -> Vec<Backend> {
+    let words = [short::<portable::Short, false>, short::<portable::Short, true>];
+    let vectors: [Run; 2] = [short::<best::Short, false>, short::<best::Short, true>];
+    let long: [Run; 2] = [portable::long::<false>, portable::long::<true>];
+    let mut found = alloc::vec![Backend { name: "words", short: words, long }];
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    found.extend(
+        best::found().into_iter().map(|(name, long)| Backend { name, short: vectors, long }),
+    );
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+    found.push(Backend {
+        name: "neon",
+        short: vectors,
+        long: [best::long::<false>, best::long::<true>],
+    });
+    let _ = vectors;
+    found
+}
+
+impl Backend {
+    /// XORs in place; with `verdict`, whether what came out is ASCII, else true.
+    pub fn apply(&self, verdict: bool, key: [u8; 4], piece: &mut [u8]) -> bool {
+        let (place, len) = (piece.as_mut_ptr(), piece.len());
+        // SAFETY: one exclusive slice of `len` bytes, as both.
+        unsafe { self.run(verdict, len)(key, place, place, len) }
+    }
+
+    /// Writes `from` XOR the key into `to`, as much as the shorter holds.
+    pub fn copy(&self, verdict: bool, key: [u8; 4], from: &[u8], to: &mut [u8]) -> bool {
+        let len = from.len().min(to.len());
+        // SAFETY: both are `len` bytes at least, and an exclusive slice overlaps no other.
+        unsafe { self.run(verdict, len)(key, from.as_ptr(), to.as_mut_ptr(), len) }
+    }
+
+    fn run(&self, verdict: bool, len: usize) -> Run {
+        let [plain, judging] = if len > SHORT { self.long } else { self.short };
+        if verdict { judging } else { plain }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: usize = 4096;
+    const KEY: [u8; 4] = [0x01, 0x82, 0xfe, 0x5a];
+
+    /// Aligned as no vector asks for more.
+    #[repr(align(64))]
+    struct Room([u8; 64 + MOST + 64]);
+
+    fn room() -> Box<Room> {
+        let mut room = Box::new(Room([0; 64 + MOST + 64]));
+        for (at, byte) in room.0.iter_mut().enumerate() {
+            *byte = (at * 7 % 251).try_into().unwrap();
+        }
+        room
+    }
+
+    /// Every length with every alignment, every length with every phase and every alignment with
+    /// every phase; all three together up to the length where each body has run its widest step
+    /// once, and, when optimised, up to the longest.
+    fn phases(len: usize, offset: usize) -> impl Iterator<Item = usize> {
+        let every = len <= 400 || !cfg!(debug_assertions);
+        (0..4).filter(move |phase| every || *phase == (len + offset / 4) % 4)
+    }
+
+    // req: W5.3-04
+    #[test]
+    fn every_backend_is_the_definition_at_every_length_alignment_and_phase() {
+        let (source, mut place, mut target) = (room(), room(), room());
+        for backend in all() {
+            for offset in 0..64 {
+                // The definition, for the longest at each phase: a shorter one is a part of it.
+                let wanted: [Vec<u8>; 4] = [0, 1, 2, 3].map(|phase| {
+                    let bytes = source.0[offset..].iter().enumerate();
+                    bytes.map(|(at, byte)| byte ^ KEY[(at + phase) % 4]).collect()
+                });
+                for len in 0..=MOST {
+                    for phase in phases(len, offset) {
+                        let (end, wanted) = (offset + len, &wanted[phase][..len]);
+                        let key = super::super::body::turned(KEY, phase);
+                        let verdict = len % 2 == 0;
+                        let judged = backend.apply(verdict, key, &mut place.0[offset..end]);
+                        assert_eq!(judged, !verdict || wanted.is_ascii());
+                        assert!(&place.0[offset..end] == wanted, "{backend:?} {len} {offset}");
+                        // The guards, and back to the start for the next round.
+                        place.0[offset..end].copy_from_slice(&source.0[offset..end]);
+                        assert!(place.0 == source.0, "{backend:?} {len} {offset}");
+
+                        // Source and target are aligned apart from each other.
+                        let from = &source.0[offset..end];
+                        let start = (offset * 5 + phase) % 64;
+                        let judged = backend.copy(!verdict, key, from, &mut target.0[start..][..len]);
+                        assert_eq!(judged, verdict || wanted.is_ascii());
+                        assert!(&target.0[start..][..len] == wanted, "{backend:?} {len} {offset}");
+                        target.0[start..][..len].copy_from_slice(&source.0[start..][..len]);
+                        assert!(target.0 == source.0, "{backend:?} {len} {offset}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_byte_that_is_not_ascii_is_seen_wherever_it_stands() {
+        let mut room = room();
+        for backend in all() {
+            for len in (0..=700).chain([MOST]) {
+                for offset in [0, 1, 31] {
+                    let payload = &mut room.0[offset..][..len];
+                    for (byte, key) in payload.iter_mut().zip(KEY.iter().cycle()) {
+                        *byte = b'a' ^ key;
+                    }
+                    assert!(backend.apply(true, KEY, payload) && payload.is_ascii());
+                    backend.apply(false, KEY, payload);
+                    for at in (0..len).filter(|at| len < 300 || at % 7 == 0 || len - at < 70) {
+                        let payload = &mut room.0[offset..][..len];
+                        payload[at] ^= 0x80;
+                        assert!(!backend.apply(true, KEY, payload), "{backend:?} {at} of {len}");
+                        backend.apply(false, KEY, payload);
+                        payload[at] ^= 0x80;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! RFC 6455 section 5.3 on x86-64: vectors of 16, 32 and 64 bytes.
+//!
+//! SSE2 is in every x86-64. The wider ones are chosen when the program runs, where the standard
+//! library can ask the CPU, else when it is compiled. AVX-512 needs Rust 1.89 (build.rs).
+//!
+//! Invariant: a function that needs a CPU feature is called where that feature was found.
+#![allow(unsafe_code)]
+
+use super::body::{Vector, long as over};
+use core::arch::x86_64::*;
+
+/// What up to `SHORT` bytes are worked on with.
+pub(super) type Short = __m128i;
+
+/// Whether the CPU has a feature: asked once and remembered by the standard library.
+#[cfg(feature = "std")]
+macro_rules! has {
+    ($feature:tt) => {
+        std::arch::is_x86_feature_detected!($feature)
+    };
+}
+#[cfg(not(feature = "std"))]
+macro_rules! has {
+    ($feature:tt) => {
+        cfg!(target_feature = $feature)
+    };
+}
+
+/// The widest body that this machine has.
+///
+/// # Safety
+/// As for `body::long`.
+#[inline]
+pub(super) unsafe fn long<const VERDICT: bool>(
+    key: [u8; 4],
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    #[cfg(sockless_avx512)]
+    if has!("avx512f") {
+        // SAFETY: the feature was just found; the rest is the caller's promise.
+        return unsafe { avx512::<VERDICT>(key, from, to, len) };
+    }
+    if has!("avx2") {
+        // SAFETY: the feature was just found; the rest is the caller's promise.
+        return unsafe { avx2::<VERDICT>(key, from, to, len) };
+    }
+    // SAFETY: every x86-64 has SSE2; the rest is the caller's promise.
+    unsafe { sse2::<VERDICT>(key, from, to, len) }
+}
+
+/// What this machine has, for the tests.
+#[cfg(any(test, fuzzing))]
+pub(super) fn found() -> alloc::vec::Vec<(&'static str, [super::backends::Run; 2])> {
+    let mut found: alloc::vec::Vec<(_, [super::backends::Run; 2])> =
+        alloc::vec![("sse2", [sse2::<false>, sse2::<true>])];
+    if has!("avx2") {
+        found.push(("avx2", [avx2::<false>, avx2::<true>]));
+    }
+    #[cfg(sockless_avx512)]
+    if has!("avx512f") {
+        found.push(("avx512", [avx512::<false>, avx512::<true>]));
+    }
+    found
+}
+
+macro_rules! bodies {
+    ($($(#[$cfg:meta])* $name:ident, $feature:literal, $vector:ty;)*) => {$(
+        $(#[$cfg])*
+        /// # Safety
+        /// As for `body::long`, and a CPU that has the feature.
+        #[target_feature(enable = $feature)]
+        unsafe fn $name<const VERDICT: bool>(
+            key: [u8; 4],
+            from: *const u8,
+            to: *mut u8,
+            len: usize,
+        ) -> bool {
+            // SAFETY: the caller's promise; the feature is on in here.
+            unsafe { over::<$vector, VERDICT>(key, from, to, len) }
+        }
+    )*};
+}
+
+bodies! {
+    sse2, "sse2", __m128i;
+    avx2, "avx2", __m256i;
+    #[cfg(sockless_avx512)]
+    avx512, "avx512f", __m512i;
+}
+
+macro_rules! vectors {
+    ($($(#[$cfg:meta])* $vector:ident, $load:ident, $store:ident, $splat:ident, $xor:ident,
+        $or:ident, |$bytes:ident| $is_ascii:expr;)*) => {$(
+        $(#[$cfg])*
+        // SAFETY: unaligned loads and stores of just this type's bytes.
+        unsafe impl Vector for $vector {
+            const LEN: usize = size_of::<$vector>();
+
+            #[inline(always)]
+            unsafe fn splat(key: [u8; 4]) -> Self {
+                // SAFETY: the caller's CPU has the feature, here and in each method.
+                unsafe { $splat(i32::from_ne_bytes(key)) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const u8) -> Self {
+                // SAFETY: the caller's promise of `LEN` readable bytes.
+                unsafe { $load(from.cast()) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut u8) {
+                // SAFETY: the caller's promise of `LEN` writable bytes.
+                unsafe { $store(to.cast(), self) }
+            }
+            #[inline(always)]
+            unsafe fn xor(self, other: Self) -> Self {
+                // SAFETY: as in `splat`.
+                unsafe { $xor(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn or(self, other: Self) -> Self {
+                // SAFETY: as in `splat`.
+                unsafe { $or(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn is_ascii(self) -> bool {
+                let $bytes = self;
+                // SAFETY: as in `splat`.
+                unsafe { $is_ascii }
+            }
+        }
+    )*};
+}
+
+vectors! {
+    __m128i, _mm_loadu_si128, _mm_storeu_si128, _mm_set1_epi32, _mm_xor_si128, _mm_or_si128,
+        |bytes| _mm_movemask_epi8(bytes) == 0;
+    __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, _mm256_xor_si256,
+        _mm256_or_si256, |bytes| _mm256_movemask_epi8(bytes) == 0;
+    #[cfg(sockless_avx512)]
+    __m512i, _mm512_loadu_si512, _mm512_storeu_si512, _mm512_set1_epi32, _mm512_xor_si512,
+        _mm512_or_si512,
+        |bytes| _mm512_test_epi32_mask(bytes, _mm512_set1_epi32(i32::from_ne_bytes([0x80; 4]))) == 0;
+}
