@@ -4,6 +4,7 @@
 //!
 //! Invariant: this file is compiled only where NEON is on for the whole program.
 #![allow(unsafe_code)]
+#![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 
 use super::body::{Vector, long as over};
 use core::arch::aarch64::{
@@ -18,7 +19,7 @@ pub(super) type Short = uint8x16_t;
 /// As for `body::long`.
 #[inline(never)]
 pub(super) unsafe fn long<const VERDICT: bool>(
-    key: [u8; 4],
+    key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
@@ -32,9 +33,9 @@ unsafe impl Vector for uint8x16_t {
     const LEN: usize = 16;
 
     #[inline(always)]
-    unsafe fn splat(key: [u8; 4]) -> Self {
+    unsafe fn splat(key: u32) -> Self {
         // SAFETY: NEON is on, here and in each method.
-        unsafe { vreinterpretq_u8_u32(vdupq_n_u32(u32::from_ne_bytes(key))) }
+        unsafe { vreinterpretq_u8_u32(vdupq_n_u32(key.to_le())) }
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@
 //!
 //! Invariant: reads stay within `from..from + len`, writes within `to..to + len`.
 #![allow(unsafe_code)]
+#![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -19,6 +20,9 @@ use super::best;
 /// Up to this many bytes no dispatch pays.
 pub(super) const SHORT: usize = 128;
 
+/// From this many bytes on, aligned stores pay for two vectors that overlap.
+const ALIGNED: usize = 512;
+
 /// A register of the machine, seen as bytes.
 ///
 /// # Safety
@@ -28,8 +32,8 @@ pub(super) unsafe trait Vector: Copy {
     /// In bytes: a power of two, and a multiple of the key's four.
     const LEN: usize;
 
-    /// The key, over and over.
-    unsafe fn splat(key: [u8; 4]) -> Self;
+    /// The key, over and over; its lowest byte belongs to the first byte.
+    unsafe fn splat(key: u32) -> Self;
     /// Needs `LEN` readable bytes at `from`, aligned or not.
     unsafe fn load(from: *const u8) -> Self;
     /// Needs `LEN` writable bytes at `to`, aligned or not.
@@ -42,7 +46,7 @@ pub(super) unsafe trait Vector: Copy {
 
 /// XORs `piece` with the key, in place. With `VERDICT`, whether what came out is ASCII.
 #[inline]
-pub(super) fn apply<const VERDICT: bool>(key: [u8; 4], piece: &mut [u8]) -> bool {
+pub(super) fn apply<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
     let (place, len) = (piece.as_mut_ptr(), piece.len());
     // SAFETY: one exclusive slice of `len` bytes, as both.
     unsafe { run::<VERDICT>(key, place, place, len) }
@@ -50,7 +54,7 @@ pub(super) fn apply<const VERDICT: bool>(key: [u8; 4], piece: &mut [u8]) -> bool
 
 /// Writes `from` XOR the key into `to`: as much as the shorter holds.
 #[inline]
-pub(super) fn copy(key: [u8; 4], from: &[u8], to: &mut [u8]) -> usize {
+pub(super) fn copy(key: u32, from: &[u8], to: &mut [u8]) -> usize {
     let len = from.len().min(to.len());
     // SAFETY: both are `len` bytes at least, and an exclusive slice overlaps no other.
     unsafe { run::<false>(key, from.as_ptr(), to.as_mut_ptr(), len) };
@@ -60,7 +64,7 @@ pub(super) fn copy(key: [u8; 4], from: &[u8], to: &mut [u8]) -> usize {
 /// Appends `from` XOR the key.
 #[cfg(feature = "alloc")]
 #[inline]
-pub(super) fn append(key: [u8; 4], from: &[u8], onto: &mut Vec<u8>) {
+pub(super) fn append(key: u32, from: &[u8], onto: &mut Vec<u8>) {
     onto.reserve(from.len());
     let room = onto.spare_capacity_mut();
     debug_assert!(room.len() >= from.len());
@@ -72,8 +76,9 @@ pub(super) fn append(key: [u8; 4], from: &[u8], onto: &mut Vec<u8>) {
 
 /// Appends `from` XOR the key.
 #[cfg(feature = "alloc")]
+#[allow(dead_code, reason = "for the sending half, which does not use it yet")]
 #[inline]
-pub(super) fn append_to_output(key: [u8; 4], from: &[u8], onto: &mut BytesMut) {
+pub(super) fn append_to_output(key: u32, from: &[u8], onto: &mut BytesMut) {
     onto.reserve(from.len());
     let room = onto.spare_capacity_mut();
     debug_assert!(room.len() >= from.len());
@@ -89,12 +94,7 @@ pub(super) fn append_to_output(key: [u8; 4], from: &[u8], onto: &mut BytesMut) {
 /// `len` readable bytes at `from` and writable ones at `to`; the two are the same or do not
 /// overlap.
 #[inline(always)]
-unsafe fn run<const VERDICT: bool>(
-    key: [u8; 4],
-    from: *const u8,
-    to: *mut u8,
-    len: usize,
-) -> bool {
+unsafe fn run<const VERDICT: bool>(key: u32, from: *const u8, to: *mut u8, len: usize) -> bool {
     // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
     unsafe {
         if len > SHORT {
@@ -105,150 +105,210 @@ unsafe fn run<const VERDICT: bool>(
     }
 }
 
-/// Up to [`SHORT`] bytes: two runs of vectors that overlap where the length asks for it.
+/// Up to [`SHORT`] bytes: one step for each bit of the length, none twice. A load that reaches over
+/// two stores just made has to wait for both, so nothing overlaps here.
 ///
 /// # Safety
 /// As for [`run`], with `len <= SHORT`, and what `V` needs.
 #[inline(always)]
 pub(super) unsafe fn short<V: Vector, const VERDICT: bool>(
-    key: [u8; 4],
+    key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
     debug_assert!(len <= SHORT && V::LEN == 16);
-    // SAFETY: the caller's promise; each arm's own needs stand in its pattern: a run of vectors is
-    // no longer than `len`.
+    // SAFETY: the caller's promise; `at` grows by the bits of `len`, from the highest on.
     unsafe {
-        match len {
-            65.. => ends::<V, 4, VERDICT>(key, from, to, len),
-            33.. => ends::<V, 2, VERDICT>(key, from, to, len),
-            16.. => ends::<V, 1, VERDICT>(key, from, to, len),
-            8.. => ends::<u64, 1, VERDICT>(key, from, to, len),
-            4.. => ends::<u32, 1, VERDICT>(key, from, to, len),
-            _ => {
-                let [a, b, c, _] = key;
-                let mut seen = 0;
-                for (at, key) in [a, b, c].into_iter().enumerate().take(len) {
-                    let byte = from.add(at).read() ^ key;
-                    to.add(at).write(byte);
-                    seen |= byte;
-                }
-                !VERDICT || seen.is_ascii()
+        if len < 16 {
+            return below_16::<VERDICT>(key, from, to, len);
+        }
+        let (wide, mut seen, mut at) = (V::splat(key), V::splat(0), 0);
+        if len >= 32 {
+            if len & 128 != 0 {
+                seen = joined(step::<V, 8>(wide, from, to, &mut at));
+            }
+            if len & 64 != 0 {
+                seen = seen.or(joined(step::<V, 4>(wide, from, to, &mut at)));
+            }
+            if len & 32 != 0 {
+                seen = seen.or(joined(step::<V, 2>(wide, from, to, &mut at)));
             }
         }
+        if len & 16 != 0 {
+            seen = seen.or(joined(step::<V, 1>(wide, from, to, &mut at)));
+        }
+        let ascii = !VERDICT || seen.is_ascii();
+        if len % 16 == 0 {
+            return ascii;
+        }
+        below_16::<VERDICT>(key, from.add(at), to.add(at), len % 16) & ascii
     }
 }
 
-/// The first `N` vectors and the last `N`, all loaded before any is stored: together they are all
-/// of `N * V::LEN..=2 * N * V::LEN` bytes.
+/// The bytes that fill no vector of 16.
 ///
 /// # Safety
-/// As for [`run`], with `N * V::LEN <= len`, and what `V` needs.
+/// As for [`run`], with `len < 16`.
 #[inline(always)]
-unsafe fn ends<V: Vector, const N: usize, const VERDICT: bool>(
-    key: [u8; 4],
+unsafe fn below_16<const VERDICT: bool>(
+    key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
-    debug_assert!(N * V::LEN <= len && len <= 2 * N * V::LEN);
-    // SAFETY: every address is a whole vector before the end or after the start of `len` bytes.
+    // SAFETY: the caller's promise; `at` grows by the bits of `len`, from the highest on.
     unsafe {
-        let last = len - N * V::LEN;
-        let (head_key, tail_key) = (V::splat(key), V::splat(turned(key, last)));
-        let (mut head, mut tail) = ([head_key; N], [tail_key; N]);
-        let mut seen = None;
-        for (at, (head, tail)) in head.iter_mut().zip(&mut tail).enumerate() {
-            *head = V::load(from.add(at * V::LEN)).xor(*head);
-            *tail = V::load(from.add(last + at * V::LEN)).xor(*tail);
-            let both = head.or(*tail);
-            seen = Some(seen.map_or(both, |seen: V| seen.or(both)));
+        let (mut seen, mut at) = (0, 0);
+        if len & 8 != 0 {
+            seen = joined(step::<u64, 1>(u64::splat(key), from, to, &mut at));
         }
-        for (at, (head, tail)) in head.into_iter().zip(tail).enumerate() {
-            head.store(to.add(at * V::LEN));
-            tail.store(to.add(last + at * V::LEN));
+        if len & 4 != 0 {
+            seen |= u64::from(joined(step::<u32, 1>(u32::splat(key), from, to, &mut at)));
         }
-        !VERDICT || seen.is_none_or(|seen| seen.is_ascii())
+        if len & 2 != 0 {
+            seen |= u64::from(joined(step::<u16, 1>(u16::splat(key), from, to, &mut at)));
+        }
+        if len & 1 != 0 {
+            let key = if len & 2 == 0 { key } else { turned(key, 2) };
+            seen |= u64::from(joined(step::<u8, 1>(u8::splat(key), from, to, &mut at)));
+        }
+        !VERDICT || seen.is_ascii()
     }
 }
 
-/// More than [`SHORT`] bytes: the first vector, the last, and between them an aligned body.
+/// More than [`SHORT`] bytes: vectors from the first byte on, or, where that pays, the first
+/// vector, the last, and between them an aligned body.
 ///
 /// # Safety
-/// As for [`run`], with `len >= V::LEN`, and what `V` needs.
+/// As for [`run`], with `len > SHORT`, and what `V` needs.
 #[inline(always)]
 pub(super) unsafe fn long<V: Vector, const VERDICT: bool>(
-    key: [u8; 4],
+    key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
-    debug_assert!(len >= V::LEN);
-    // SAFETY: `at` starts below `V::LEN <= len` and a vector is taken at it only where `at + V::LEN`
-    // (or four of them) is no more than `len`. In place, a byte is loaded before it is stored, but
-    // for those that the first and last vectors cover: these two were loaded before anything was
-    // stored, and what they store is the same bytes again.
+    debug_assert!(len > SHORT && V::LEN <= SHORT);
+    // SAFETY: the caller's promise. In place, a byte is loaded before it is stored, but for those
+    // that the first and the last vector cover: these two were loaded before anything was stored,
+    // and what they store is the same bytes again.
     unsafe {
+        // How far the stores are from being aligned. The address is only looked at.
+        let start = (to as usize).wrapping_neg() % V::LEN;
+        if len < ALIGNED || start == 0 {
+            let (seen, at) = middle::<V, VERDICT>(key, from, to, 0, len);
+            let (from, to) = (from.add(at), to.add(at));
+            let rest = short::<best::Short, VERDICT>(key, from, to, len - at);
+            return rest & (!VERDICT || seen.is_ascii());
+        }
         let last = len - V::LEN;
         let head = V::load(from).xor(V::splat(key));
         let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
-        let mut seen = head.or(tail);
-
-        // Where the stores are aligned. The address is only looked at.
-        let mut at = (to as usize).wrapping_neg() % V::LEN;
-        let body = V::splat(turned(key, at));
-        while len - at >= 4 * V::LEN {
-            let a = V::load(from.add(at)).xor(body);
-            let b = V::load(from.add(at + V::LEN)).xor(body);
-            let c = V::load(from.add(at + 2 * V::LEN)).xor(body);
-            let d = V::load(from.add(at + 3 * V::LEN)).xor(body);
-            if VERDICT {
-                seen = seen.or(a.or(b).or(c.or(d)));
-            }
-            a.store(to.add(at));
-            b.store(to.add(at + V::LEN));
-            c.store(to.add(at + 2 * V::LEN));
-            d.store(to.add(at + 3 * V::LEN));
-            at += 4 * V::LEN;
-        }
-        while len - at >= V::LEN {
-            let block = V::load(from.add(at)).xor(body);
-            if VERDICT {
-                seen = seen.or(block);
-            }
-            block.store(to.add(at));
-            at += V::LEN;
-        }
-
+        let (seen, _) = middle::<V, VERDICT>(turned(key, start), from, to, start, len);
         head.store(to);
         tail.store(to.add(last));
-        !VERDICT || seen.is_ascii()
+        !VERDICT || seen.or(head.or(tail)).is_ascii()
+    }
+}
+
+/// As many whole vectors as there are from `at` on, where `key` stands. What was seen in them, and
+/// where they end.
+///
+/// # Safety
+/// As for [`run`], with `at <= len`, and what `V` needs.
+#[inline(always)]
+unsafe fn middle<V: Vector, const VERDICT: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    mut at: usize,
+    len: usize,
+) -> (V, usize) {
+    // SAFETY: the caller's promise; each step is tested to end by `len`.
+    unsafe {
+        // Four of them, so that no step waits for the one before.
+        let (wide, mut seen) = (V::splat(key), [V::splat(0); 4]);
+        while len - at >= 4 * V::LEN {
+            let vectors = step::<V, 4>(wide, from, to, &mut at);
+            if VERDICT {
+                for (seen, vector) in seen.iter_mut().zip(vectors) {
+                    *seen = seen.or(vector);
+                }
+            }
+        }
+        let mut seen = joined(seen);
+        while len - at >= V::LEN {
+            seen = seen.or(joined(step::<V, 1>(wide, from, to, &mut at)));
+        }
+        (seen, at)
+    }
+}
+
+/// The next `N` vectors, all loaded before any is stored.
+///
+/// # Safety
+/// `N * V::LEN` readable bytes at `from + at` and writable ones at `to + at`, and what `V` needs.
+#[inline(always)]
+unsafe fn step<V: Vector, const N: usize>(
+    key: V,
+    from: *const u8,
+    to: *mut u8,
+    at: &mut usize,
+) -> [V; N] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut vectors = [key; N];
+        for (nth, vector) in vectors.iter_mut().enumerate() {
+            *vector = V::load(from.add(*at + nth * V::LEN)).xor(key);
+        }
+        for (nth, vector) in vectors.into_iter().enumerate() {
+            vector.store(to.add(*at + nth * V::LEN));
+        }
+        *at += N * V::LEN;
+        vectors
+    }
+}
+
+/// The bits that are set in any of them.
+///
+/// # Safety
+/// What `V` needs.
+#[inline(always)]
+unsafe fn joined<V: Vector, const N: usize>(vectors: [V; N]) -> V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut all = V::splat(0);
+        for vector in vectors {
+            all = all.or(vector);
+        }
+        all
     }
 }
 
 /// The key as it stands `by` bytes later.
 #[inline(always)]
-pub(super) fn turned(key: [u8; 4], by: usize) -> [u8; 4] {
+pub(super) const fn turned(key: u32, by: usize) -> u32 {
     let bits = match by % 4 {
         0 => 0,
         1 => 8,
         2 => 16,
         _ => 24,
     };
-    u32::from_le_bytes(key).rotate_right(bits).to_le_bytes()
+    key.rotate_right(bits)
 }
 
 macro_rules! integers {
-    ($($int:ident: $splat:expr, $high:expr;)*) => {$(
-        // SAFETY: the pointers are read and written as arrays of the integer's own bytes; no CPU
-        // feature is needed.
+    ($($int:ident: |$key:ident| $splat:expr;)*) => {$(
+        // SAFETY: the pointers are read and written as the integer's own bytes; no CPU feature is
+        // needed.
         unsafe impl Vector for $int {
             const LEN: usize = size_of::<$int>();
 
             #[inline(always)]
-            unsafe fn splat(key: [u8; 4]) -> Self {
-                $int::from(u32::from_ne_bytes(key)) * $splat
+            #[allow(clippy::cast_possible_truncation, reason = "as much of the key as there is room")]
+            unsafe fn splat($key: u32) -> Self {
+                $int::to_le($splat)
             }
             #[inline(always)]
             unsafe fn load(from: *const u8) -> Self {
@@ -270,13 +330,15 @@ macro_rules! integers {
             }
             #[inline(always)]
             unsafe fn is_ascii(self) -> bool {
-                self & $high == 0
+                self & ($int::MAX / 0xff * 0x80) == 0
             }
         }
     )*};
 }
 
 integers! {
-    u32: 1, 0x8080_8080;
-    u64: 0x1_0000_0001, 0x8080_8080_8080_8080;
+    u8: |key| key as u8;
+    u16: |key| key as u16;
+    u32: |key| key;
+    u64: |key| u64::from(key) * 0x1_0000_0001;
 }

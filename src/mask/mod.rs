@@ -54,8 +54,8 @@ use bytes::BytesMut;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mask {
-    /// The key, turned so that its first byte belongs to the next byte of the payload.
-    turned: [u8; 4],
+    /// The key, turned so that its lowest byte belongs to the next byte of the payload.
+    turned: u32,
 }
 
 impl Mask {
@@ -65,7 +65,7 @@ impl Mask {
 
     /// A mask at the start of its payload.
     pub const fn new(key: [u8; 4]) -> Self {
-        Self { turned: key }
+        Self { turned: u32::from_le_bytes(key) }
     }
 
     /// Masks or unmasks the next piece of the payload in place.
@@ -111,6 +111,7 @@ impl Mask {
 
     /// [`append`](Self::append) for the caller's output.
     #[cfg(feature = "alloc")]
+    #[allow(dead_code, reason = "for the sending half, which does not use it yet")]
     #[inline]
     pub(crate) fn append_to_output(&mut self, from: &[u8], onto: &mut BytesMut) {
         body::append_to_output(self.turned, from, onto);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no CPU feature is needed.
 #![allow(unsafe_code)]
+#![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 
 use super::body::{Vector, long as over};
 
@@ -12,7 +13,7 @@ pub(super) type Short = Words;
 /// As for `body::long`.
 #[inline(never)]
 pub(super) unsafe fn long<const VERDICT: bool>(
-    key: [u8; 4],
+    key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
@@ -30,8 +31,8 @@ unsafe impl Vector for Words {
     const LEN: usize = 16;
 
     #[inline(always)]
-    unsafe fn splat(key: [u8; 4]) -> Self {
-        Self([u64::from(u32::from_ne_bytes(key)) * 0x1_0000_0001; 2])
+    unsafe fn splat(key: u32) -> Self {
+        Self([(u64::from(key) * 0x1_0000_0001).to_le(); 2])
     }
 
     #[inline(always)]

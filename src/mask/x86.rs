@@ -5,8 +5,11 @@
 //!
 //! Invariant: a function that needs a CPU feature is called where that feature was found.
 #![allow(unsafe_code)]
+#![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
+#![allow(clippy::incompatible_msrv, reason = "what is newer is compiled where build.rs allows it")]
 
 use super::body::{Vector, long as over};
+#[allow(clippy::wildcard_imports, reason = "twenty names that each say where they are from")]
 use core::arch::x86_64::*;
 
 /// What up to `SHORT` bytes are worked on with.
@@ -32,7 +35,7 @@ macro_rules! has {
 /// As for `body::long`.
 #[inline]
 pub(super) unsafe fn long<const VERDICT: bool>(
-    key: [u8; 4],
+    key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
@@ -72,7 +75,7 @@ macro_rules! bodies {
         /// As for `body::long`, and a CPU that has the feature.
         #[target_feature(enable = $feature)]
         unsafe fn $name<const VERDICT: bool>(
-            key: [u8; 4],
+            key: u32,
             from: *const u8,
             to: *mut u8,
             len: usize,
@@ -99,9 +102,9 @@ macro_rules! vectors {
             const LEN: usize = size_of::<$vector>();
 
             #[inline(always)]
-            unsafe fn splat(key: [u8; 4]) -> Self {
+            unsafe fn splat(key: u32) -> Self {
                 // SAFETY: the caller's CPU has the feature, here and in each method.
-                unsafe { $splat(i32::from_ne_bytes(key)) }
+                unsafe { $splat(i32::from_ne_bytes(key.to_ne_bytes())) }
             }
             #[inline(always)]
             unsafe fn load(from: *const u8) -> Self {
