@@ -99,6 +99,7 @@ impl Connection {
     ///
     /// # Errors
     /// See [`Sender::send_text`].
+    #[inline]
     pub fn send_text(&mut self, text: &str, out: &mut BytesMut) -> Result<(), SendError> {
         self.sender.send_text(text, out)
     }
@@ -107,6 +108,7 @@ impl Connection {
     ///
     /// # Errors
     /// See [`Sender::send_binary`].
+    #[inline]
     pub fn send_binary(&mut self, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
         self.sender.send_binary(data, out)
     }
@@ -129,6 +131,7 @@ impl Connection {
     ///
     /// # Errors
     /// See [`Sender::header`].
+    #[inline]
     pub fn header(&mut self, kind: Kind, len: u64) -> Result<HeaderBytes, SendError> {
         self.sender.header(kind, len)
     }

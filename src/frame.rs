@@ -199,29 +199,21 @@ impl Header {
     /// assert_eq!(&*header.encode()?, b"\x82\x7e\x01\x00");
     /// # Ok::<(), sockless::SendError>(())
     /// ```
+    #[inline]
     pub fn encode(&self) -> Result<HeaderBytes, SendError> {
         if self.len >> 63 != 0 {
             return Err(SendError::LengthTopBit);
         }
-        let fin = if self.fin { FIN } else { 0 };
-        let rsv1 = if self.rsv1 { RSV1 } else { 0 };
-        let mask = if self.mask.is_some() { MASK } else { 0 };
-        let mut header = HeaderBytes { bytes: [0; MAX_HEADER], len: 0 };
-        header.put([fin | rsv1 | self.opcode as u8]);
-        if let Ok(len @ 0..LEN_16) = u8::try_from(self.len) {
-            header.put([mask | len]);
-        } else if let Ok(len) = u16::try_from(self.len) {
-            header.put([mask | LEN_16]);
-            header.put(len.to_be_bytes());
-        } else {
-            header.put([mask | LEN_64]);
-            header.put(self.len.to_be_bytes());
-        }
-        if let Some(key) = self.mask {
-            header.put(key);
-        }
-        Ok(header)
+        let first = first_byte(self.fin, self.rsv1, self.opcode);
+        Ok(HeaderBytes::new(first, self.mask, self.len))
     }
+}
+
+/// FIN, RSV1 and opcode, in their places.
+pub(crate) const fn first_byte(fin: bool, rsv1: bool, opcode: Opcode) -> u8 {
+    let fin = if fin { FIN } else { 0 };
+    let rsv1 = if rsv1 { RSV1 } else { 0 };
+    fin | rsv1 | opcode as u8
 }
 
 /// The rules of the first byte: FIN, RSV and opcode, and whether such a frame has its turn.
@@ -287,26 +279,42 @@ fn parse_len(code: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolErro
 /// An encoded header: at most [`MAX_HEADER`] bytes, on the stack.
 #[derive(Clone, Copy, Default)]
 pub struct HeaderBytes {
-    /// `bytes[..len]` is the header.
-    bytes: [u8; MAX_HEADER],
+    /// Its bytes are `words[..len]`, as if they were not in two words; the rest is zero.
+    words: [[u8; 8]; 2],
     len: u8,
 }
 
 impl HeaderBytes {
-    fn put<const N: usize>(&mut self, part: [u8; N]) {
-        let rest = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
-        for (slot, byte) in rest.iter_mut().zip(part) {
-            *slot = byte;
-            self.len += 1;
-        }
+    /// The header that starts with the byte `first`; `len` is below 2^63.
+    ///
+    /// It is put together in registers: a wide load of bytes that were stored one by one has to
+    /// wait until they have reached the cache.
+    #[inline]
+    pub(crate) fn new(first: u8, mask: Option<[u8; 4]>, len: u64) -> Self {
+        debug_assert!(len >> 63 == 0);
+        let (bit, key, key_len) = match mask {
+            Some(key) => (MASK, u64::from(u32::from_le_bytes(key)), 4),
+            None => (0, 0, 0),
+        };
+        let two = |code| u64::from(u16::from_le_bytes([first, bit | code]));
+        let (low, high, len) = if let Ok(len @ 0..LEN_16) = u8::try_from(len) {
+            (two(len) | key << 16, 0, 2)
+        } else if let Ok(len) = u16::try_from(len) {
+            (two(LEN_16) | u64::from(len.swap_bytes()) << 16 | key << 32, 0, 4)
+        } else {
+            let len = len.swap_bytes();
+            (two(LEN_64) | len << 16, len >> 48 | key << 16, 10)
+        };
+        Self { words: [low.to_le_bytes(), high.to_le_bytes()], len: len + key_len }
     }
 }
 
 impl Deref for HeaderBytes {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        self.words.as_flattened().get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 

@@ -158,6 +158,8 @@ mod inbox;
 #[cfg(feature = "alloc")]
 mod keepalive;
 #[cfg(feature = "alloc")]
+mod masked;
+#[cfg(feature = "alloc")]
 mod payload;
 #[cfg(feature = "alloc")]
 mod prepared;

@@ -12,9 +12,10 @@ use crate::compression::Deflation;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::SendError;
-use crate::frame::{Header, HeaderBytes, Kind, MAX_CONTROL_PAYLOAD, MAX_HEADER, Opcode};
+use crate::frame::{self, Header, HeaderBytes, Kind, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::keys::Keys;
 use crate::mask::Mask;
+use crate::masked;
 use crate::prepared::Prepared;
 use crate::reply::{Owed, Reply};
 use crate::role::Role;
@@ -22,9 +23,6 @@ use crate::utf8::Utf8;
 use alloc::{boxed::Box, sync::Arc};
 use bytes::{Bytes, BytesMut};
 use core::fmt;
-
-/// Bytes copied and masked at a time: they are still in the nearest cache for the second step.
-const BLOCK: usize = 4096;
 
 /// The sending half of a connection.
 ///
@@ -93,6 +91,7 @@ impl Sender {
     ///
     /// # Errors
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`].
+    #[inline]
     pub fn send_text(&mut self, text: &str, out: &mut BytesMut) -> Result<(), SendError> {
         self.message(Kind::Text, text.as_bytes(), out)
     }
@@ -101,6 +100,7 @@ impl Sender {
     ///
     /// # Errors
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`].
+    #[inline]
     pub fn send_binary(&mut self, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
         self.message(Kind::Binary, data, out)
     }
@@ -141,9 +141,9 @@ impl Sender {
         if fragments.compressed {
             let deflated = self.deflation.deflate(piece, last, &self.config);
             let rsv1 = opcode != Opcode::Continuation;
-            self.write(last, rsv1, opcode, &deflated, out)?;
+            self.write(last, rsv1, opcode, &deflated, out);
         } else {
-            self.write(last, false, opcode, piece, out)?;
+            self.write(last, false, opcode, piece, out);
         }
         self.fragments = (!last).then_some(fragments);
         Ok(())
@@ -165,6 +165,7 @@ impl Sender {
     /// assert_eq!(&*sender.header(Kind::Binary, 65_536)?, b"\x82\x7f\0\0\0\0\0\x01\0\0");
     /// # Ok::<(), sockless::SendError>(())
     /// ```
+    #[inline]
     pub fn header(&mut self, kind: Kind, len: u64) -> Result<HeaderBytes, SendError> {
         self.check_between_messages()?;
         if self.keys.is_some() {
@@ -220,13 +221,8 @@ impl Sender {
             return Ok(form.frame());
         }
         let mut frame = BytesMut::new();
-        self.write(
-            true,
-            form.is_compressed(),
-            message.kind().opcode(),
-            form.payload(),
-            &mut frame,
-        )?;
+        let opcode = message.kind().opcode();
+        self.write(true, form.is_compressed(), opcode, form.payload(), &mut frame);
         Ok(frame.freeze())
     }
 
@@ -287,7 +283,7 @@ impl Sender {
             return Err(SendError::InvalidCloseCode);
         }
         let reason = CloseReason::new(reason).ok_or(SendError::ReasonTooLong)?;
-        self.write(true, false, Opcode::Close, &Control::close(code, &reason), out)?;
+        self.write(true, false, Opcode::Close, &Control::close(code, &reason), out);
         self.closing = self.closing.on(Cause::Ours);
         // No data follows; a Pong that is held back still may.
         self.fragments = None;
@@ -304,7 +300,7 @@ impl Sender {
             Owed::Pong(payload) if self.closing.answers() => {
                 self.held = None;
                 if out.len() <= self.config.high_water {
-                    self.answer(Opcode::Pong, payload, out);
+                    self.write(true, false, Opcode::Pong, payload, out);
                 } else {
                     self.held = Some(Box::new(*payload));
                 }
@@ -323,7 +319,7 @@ impl Sender {
     pub fn flush(&mut self, out: &mut BytesMut) {
         if self.held.is_some() && out.len() <= self.config.high_water {
             if let Some(payload) = self.held.take() {
-                self.answer(Opcode::Pong, &payload, out);
+                self.write(true, false, Opcode::Pong, &payload, out);
             }
         }
     }
@@ -360,17 +356,37 @@ impl Sender {
         if self.fragments.is_some() { Err(SendError::FragmentedMessageOpen) } else { Ok(()) }
     }
 
+    #[inline]
     fn message(&mut self, kind: Kind, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
+        let is_free = self.closing.is_open() && self.fragments.is_none() && self.held.is_none();
+        if is_free && !self.deflation.begins(data.len(), &self.config) {
+            self.write(true, false, kind.opcode(), data, out);
+            return Ok(());
+        }
+        self.other_message(kind, data, out)
+    }
+
+    /// A message that is refused, compressed, or comes after a Pong that was held back.
+    #[cold]
+    #[inline(never)]
+    fn other_message(
+        &mut self,
+        kind: Kind,
+        data: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
         self.check_between_messages()?;
         self.flush(out);
         if self.deflation.begins(data.len(), &self.config) {
             let deflated = self.deflation.deflate(data, true, &self.config);
             // What later messages may refer to has to be sent, also where it did not shrink.
             if self.deflation.takes_over() || deflated.len() < data.len() {
-                return self.write(true, true, kind.opcode(), &deflated, out);
+                self.write(true, true, kind.opcode(), &deflated, out);
+                return Ok(());
             }
         }
-        self.write(true, false, kind.opcode(), data, out)
+        self.write(true, false, kind.opcode(), data, out);
+        Ok(())
     }
 
     fn control(
@@ -384,13 +400,14 @@ impl Sender {
             return Err(SendError::ControlTooLong);
         }
         self.flush(out);
-        self.write(true, false, opcode, payload, out)
+        self.write(true, false, opcode, payload, out);
+        Ok(())
     }
 
     /// The Close that answers the peer, unless ours has passed it on the way.
     fn last(&mut self, body: &Control, cause: Cause, out: &mut BytesMut) {
         if self.closing.is_open() {
-            self.answer(Opcode::Close, body, out);
+            self.write(true, false, Opcode::Close, body, out);
         }
         self.closing = self.closing.on(cause);
         self.end();
@@ -403,36 +420,14 @@ impl Sender {
         self.deflation.end();
     }
 
-    fn answer(&mut self, opcode: Opcode, payload: &Control, out: &mut BytesMut) {
-        let written = self.write(true, false, opcode, payload, out);
-        debug_assert_eq!(written, Ok(()), "125 bytes have no length of 2^63");
-    }
-
     /// Appends one frame.
-    fn write(
-        &mut self,
-        fin: bool,
-        rsv1: bool,
-        opcode: Opcode,
-        payload: &[u8],
-        out: &mut BytesMut,
-    ) -> Result<(), SendError> {
-        let mask = self.keys.map(Keys::next);
-        let len = payload.len() as u64;
-        let header = Header { fin, rsv1, opcode, mask, len }.encode()?;
-        out.reserve(MAX_HEADER + payload.len());
-        out.extend_from_slice(&header);
-        let Some(key) = mask else {
-            out.extend_from_slice(payload);
-            return Ok(());
-        };
-        let mut mask = Mask::new(key);
-        for block in payload.chunks(BLOCK) {
-            let start = out.len();
-            out.extend_from_slice(block);
-            mask.apply(out.get_mut(start..).unwrap_or_default());
+    #[inline]
+    fn write(&self, fin: bool, rsv1: bool, opcode: Opcode, payload: &[u8], out: &mut BytesMut) {
+        let first = frame::first_byte(fin, rsv1, opcode);
+        match self.keys {
+            None => masked::append_plain(first, payload, out),
+            Some(keys) => masked::append(first, keys.next(), payload, out),
         }
-        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The floors of the house; a file imports from its own floor or a lower one.
 const FLOORS: [&[&str]; 5] = [
     &["close", "config", "deflate", "error", "frame", "keys", "mask", "role", "utf8"],
-    &["assembler", "compression", "control", "payload", "single"],
+    &["assembler", "compression", "control", "masked", "payload", "single"],
     &["closing", "event", "keepalive", "prepared", "receiver", "reply", "sender"],
     &["connection", "inbox"],
     &["handshake"],

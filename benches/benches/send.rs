@@ -5,10 +5,10 @@
 
 use bytes::{Bytes, BytesMut};
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use fastwebsockets::{Frame, OpCode, Payload};
 use futures_util::SinkExt;
-use sockless::{Config, Connection, Keys};
+use sockless::{Config, Connection, Keys, Kind};
 use sockless_benches::{KEY, Wire, criterion, limit, noise, now};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,6 +18,32 @@ const SIZES: [usize; 5] = [16, 125, 1 << 10, 16 << 10, 64 << 10];
 
 fn floor(payload: &[u8], masks: bool, out: &mut Vec<u8>) {
     out.clear();
+    let bit = if masks { 0x80 } else { 0 };
+    match payload.len() {
+        len @ 0..=125 => out.extend_from_slice(&[0x82, bit | len as u8]),
+        len @ 126..=0xffff => {
+            let [a, b] = (len as u16).to_be_bytes();
+            out.extend_from_slice(&[0x82, bit | 126, a, b]);
+        }
+        len => {
+            out.extend_from_slice(&[0x82, bit | 127]);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    if masks {
+        out.extend_from_slice(&KEY);
+    }
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if masks {
+        limit(&mut out[start..], KEY);
+    }
+}
+
+/// The same into a [`BytesMut`], as safe code can: what that buffer costs is the difference.
+fn floor_bytes_mut(payload: &[u8], masks: bool, out: &mut BytesMut) {
+    out.clear();
+    out.reserve(14 + payload.len());
     let bit = if masks { 0x80 } else { 0 };
     match payload.len() {
         len @ 0..=125 => out.extend_from_slice(&[0x82, bit | len as u8]),
@@ -61,6 +87,12 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
         bencher.iter(|| {
             floor(black_box(&payload), client, &mut room);
             black_box(&room[..]);
+        });
+    });
+    group.bench_function(BenchmarkId::new("floor-bytesmut", size), |bencher| {
+        bencher.iter(|| {
+            floor_bytes_mut(black_box(&payload), client, &mut out);
+            black_box(&out[..]);
         });
     });
     group.bench_function(BenchmarkId::new("fastwebsockets", size), |bencher| {
@@ -113,8 +145,39 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
     }
 }
 
+/// A header alone, for a payload that is written after it without a copy.
+fn headers(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("send-header");
+    let mut ours = Connection::server(Arc::new(Config::default()));
+    for size in SIZES {
+        group.bench_function(BenchmarkId::new("ours", size), |bencher| {
+            bencher.iter(|| black_box(ours.header(Kind::Binary, black_box(size as u64))));
+        });
+        group.bench_function(BenchmarkId::new("floor", size), |bencher| {
+            bencher.iter(|| black_box(floor_header(black_box(size as u64))));
+        });
+    }
+    group.finish();
+}
+
+/// The bytes, and how many they are.
+fn floor_header(len: u64) -> ([u8; 10], usize) {
+    match len {
+        0..=125 => ([0x82, len as u8, 0, 0, 0, 0, 0, 0, 0, 0], 2),
+        126..=0xffff => {
+            let [a, b] = (len as u16).to_be_bytes();
+            ([0x82, 126, a, b, 0, 0, 0, 0, 0, 0], 4)
+        }
+        len => {
+            let [a, b, c, d, e, f, g, h] = len.to_be_bytes();
+            ([0x82, 127, a, b, c, d, e, f, g, h], 10)
+        }
+    }
+}
+
 fn main() {
     let mut criterion = criterion();
+    headers(&mut criterion);
     for (name, client) in [("send-server", false), ("send-client", true)] {
         for size in SIZES {
             let mut group = criterion.benchmark_group(name);
