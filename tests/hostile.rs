@@ -110,7 +110,7 @@ fn a_wrong_expectation_is_noticed() {
         seed ^= seed << 13;
         seed ^= seed >> 7;
         seed ^= seed << 17;
-        usize::try_from(seed >> 16).unwrap() % n
+        usize::try_from((seed >> 16) % n as u64).unwrap()
     };
     for pick in 0..10 {
         let (name, text, check) = TABLES[pick % 4];

@@ -157,6 +157,8 @@ pub struct Seen {
     pub max_distance: usize,
     pub finals: usize,
     pub blocks: usize,
+    /// The last block is a stored one of no bytes.
+    pub empty_last: bool,
 }
 
 /// Inflates whole blocks onto `out`, bit by bit, and stops where `input` does: RFC 1951 in its
@@ -168,6 +170,7 @@ pub fn plain(input: &[u8], out: &mut Vec<u8>) -> Option<Seen> {
         let last = bits.take(1)?;
         seen.finals += last;
         seen.blocks += 1;
+        seen.empty_last = false;
         match bits.take(2)? {
             0 => {
                 bits.at = bits.at.next_multiple_of(8);
@@ -175,6 +178,7 @@ pub fn plain(input: &[u8], out: &mut Vec<u8>) -> Option<Seen> {
                 if len ^ complement != 0xffff {
                     return None;
                 }
+                seen.empty_last = len == 0;
                 let start = bits.at / 8;
                 out.extend_from_slice(input.get(start..start + len)?);
                 bits.at += len * 8;

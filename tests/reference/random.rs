@@ -132,7 +132,7 @@ impl Random {
             0 => stream.push(bit | len.to_le_bytes()[0] & 0x7f),
             1 => {
                 stream.push(bit | 0x7e);
-                stream.extend(&len.to_be_bytes()[6..]);
+                stream.extend(&(len as u64).to_be_bytes()[6..]);
             }
             _ => {
                 stream.push(bit | 0x7f);
