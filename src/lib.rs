@@ -82,8 +82,9 @@
 //! # Opening
 //!
 //! [`handshake::Server`] and [`handshake::Client`] take the HTTP/1.1 heads and give a
-//! [`Connection`]. Where something else speaks HTTP, [`Connection::server`] and
-//! [`Connection::client`] start from there.
+//! [`Connection`]. Where something else speaks HTTP, over whatever version of it,
+//! [`handshake::Request`] and [`handshake::Asking`] take what it has parsed, by the same rules;
+//! [`Connection::server`] and [`Connection::client`] start from where all of that is done.
 //!
 //! # Compressing
 //!
@@ -110,6 +111,7 @@
 //! | `std` | yes | a block of entropy for each thread; implies `alloc` |
 //! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`] |
 //! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system |
+//! | `http` | no | the handshakes in the types of crate `http`, for hyper, axum and h2 |
 //! | `deflate` | no | permessage-deflate (RFC 7692): [`Config::deflate`] and module `deflate` |
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]

@@ -125,15 +125,29 @@ impl<'r> Accept<'r> {
         (agreement.server(config), agreed)
     }
 
-    /// The 101, and what it agrees to.
+    pub(super) const fn is_extended(&self) -> bool {
+        self.request.is_extended()
+    }
+
+    /// The status that opens the connection (RFC 8441 section 5: "2xx" in place of 101).
+    pub(super) const fn status(&self) -> u16 {
+        if self.request.is_extended() { 200 } else { 101 }
+    }
+
+    /// The 101, and what it agrees to; in answer to an extended CONNECT the same without what only
+    /// an upgrade has.
     fn write(self, agreement: Agreement, out: &mut BytesMut) -> Agreed {
-        out.put_slice(
-            b"HTTP/1.1 101 Switching Protocols\r\n\
-              Upgrade: websocket\r\n\
-              Connection: Upgrade\r\n\
-              Sec-WebSocket-Accept: ",
-        );
-        out.put_slice(&key::accept(self.request.key()));
+        if self.request.is_extended() {
+            out.put_slice(b"HTTP/1.1 200 OK");
+        } else {
+            out.put_slice(
+                b"HTTP/1.1 101 Switching Protocols\r\n\
+                  Upgrade: websocket\r\n\
+                  Connection: Upgrade\r\n\
+                  Sec-WebSocket-Accept: ",
+            );
+            out.put_slice(&key::accept(self.request.key()));
+        }
         if let Some(subprotocol) = self.subprotocol {
             out.put_slice(b"\r\nSec-WebSocket-Protocol: ");
             out.put_slice(subprotocol.as_bytes());

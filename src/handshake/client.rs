@@ -7,17 +7,15 @@
 //! a connection exists only after a 101 that answers this request's key.
 
 use super::accept::Agreed;
-use super::agreement::Agreement;
 use super::error::ResponseError;
 use super::head::Intake;
 use super::key;
-use super::list::elements;
 use super::offer::Offer;
 use super::response::{Response, ResponseFacts};
+use super::terms::Terms;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::keys::Keys;
-use alloc::string::String;
 use alloc::sync::Arc;
 use bytes::BytesMut;
 use core::mem;
@@ -53,9 +51,7 @@ use core::mem;
 pub struct Client {
     config: Arc<Config>,
     keys: Keys,
-    accept: [u8; 28],
-    subprotocols: String,
-    subprotocol_required: bool,
+    terms: Terms,
     stage: Stage,
 }
 
@@ -92,20 +88,11 @@ impl Client {
     ///
     /// Four of the `keys` make its nonce, and the connection takes the others.
     pub fn start(config: Arc<Config>, keys: Keys, offer: &Offer<'_>, out: &mut BytesMut) -> Self {
-        let mut nonce = [0; 16];
-        for part in nonce.chunks_exact_mut(4) {
-            part.copy_from_slice(&keys.next());
-        }
-        let key = key::encode(nonce);
+        let key = draw_key(keys);
         offer.write(&key, &config, out);
-        Self {
-            config,
-            keys,
-            accept: key::accept(&key),
-            subprotocols: offer.subprotocols.clone(),
-            subprotocol_required: offer.subprotocol_required,
-            stage: Stage::Reading(Intake::default(), ResponseFacts::default()),
-        }
+        let terms = Terms::of_upgrade(offer, &key);
+        let stage = Stage::Reading(Intake::default(), ResponseFacts::default());
+        Self { config, keys, terms, stage }
     }
 
     /// Reads the answer; `None` until all of its head has come, and ever after.
@@ -125,7 +112,7 @@ impl Client {
         let facts = *facts;
         self.stage = Stage::Answered;
         let error = match head {
-            Ok(head) if facts.is_upgrade() => match self.agree(&facts, &head) {
+            Ok(head) if facts.is_upgrade() => match self.terms.agree(&self.config, &facts, &head) {
                 Ok((agreement, agreed)) => {
                     let connection = agreement.client(Arc::clone(&self.config), self.keys);
                     let response = Response::new(head, facts);
@@ -140,22 +127,13 @@ impl Client {
         mem::take(input);
         Some(Answer::Failed(error))
     }
+}
 
-    fn agree(
-        &self,
-        facts: &ResponseFacts,
-        head: &[u8],
-    ) -> Result<(Agreement, Agreed), ResponseError> {
-        let offers = |name: &[u8]| {
-            elements(self.subprotocols.as_bytes()).any(|offer| offer.as_bytes() == name)
-        };
-        let subprotocol = facts.judge(head, &self.accept, offers)?;
-        if subprotocol.is_none() && self.subprotocol_required {
-            return Err(ResponseError::SubprotocolMissing);
-        }
-        let agreement = Agreement::judge(&self.config, facts.extensions(head))?;
-        let mut agreed = Agreed { subprotocol, ..Agreed::default() };
-        agreement.tell(&mut agreed);
-        Ok((agreement, agreed))
+/// A Sec-WebSocket-Key from a fresh nonce.
+pub(super) fn draw_key(keys: Keys) -> [u8; 24] {
+    let mut nonce = [0; 16];
+    for part in nonce.chunks_exact_mut(4) {
+        part.copy_from_slice(&keys.next());
     }
+    key::encode(nonce)
 }

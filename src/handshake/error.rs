@@ -61,6 +61,14 @@ pub enum RequestError {
     Origin,
     /// An Origin that may not connect (RFC 6455 section 10.2).
     OriginNotAllowed,
+    /// An extended CONNECT without `:scheme`, `:authority` or `:path`, or with one that is
+    /// malformed (RFC 8441 section 4).
+    PseudoHeader,
+    /// A CONNECT whose `:protocol` is not `websocket` (RFC 9220 section 3).
+    Protocol,
+    /// Upgrade, Connection or the like, which an extended CONNECT must not have (RFC 8441
+    /// section 5).
+    ConnectionSpecific,
 }
 
 impl fmt::Display for RequestError {
@@ -91,6 +99,9 @@ impl fmt::Display for RequestError {
             Self::Extensions => "malformed Sec-WebSocket-Extensions",
             Self::Origin => "Origin repeated or malformed",
             Self::OriginNotAllowed => "origin not allowed",
+            Self::PseudoHeader => "pseudo-header field missing or malformed",
+            Self::Protocol => "protocol of CONNECT is not websocket",
+            Self::ConnectionSpecific => "connection-specific field",
         })
     }
 }
@@ -170,6 +181,11 @@ pub enum ResponseError {
     /// No subprotocol, though [`Offer::require_subprotocol`](super::Offer::require_subprotocol)
     /// asks for one (RFC 6455 section 4.1).
     SubprotocolMissing,
+    /// A 101 that answers an extended CONNECT (RFC 8441 section 5), or a status that is none of
+    /// a final response.
+    Status,
+    /// Upgrade, Connection or the like in answer to an extended CONNECT (RFC 9113 section 8.2.2).
+    ConnectionSpecific,
 }
 
 impl fmt::Display for ResponseError {
@@ -190,6 +206,8 @@ impl fmt::Display for ResponseError {
             Self::Extensions => "extension not offered, or malformed",
             Self::Subprotocol => "subprotocol not offered, or several",
             Self::SubprotocolMissing => "no subprotocol chosen",
+            Self::Status => "status that answers no such request",
+            Self::ConnectionSpecific => "connection-specific field",
         })
     }
 }

@@ -215,14 +215,41 @@ impl RequestFacts {
         if let Some(&(_, error)) = rules.iter().find(|(holds, _)| !holds) {
             return Err(error);
         }
-        match self.websocket_version.only().and_then(|version| parse_version(version.of(head))) {
-            Some(13) => {}
-            Some(_) => return Err(RequestError::WebSocketVersionUnsupported),
-            None => return Err(RequestError::WebSocketVersion),
-        }
+        self.judge_version(head)?;
         if !self.key.only().is_some_and(|key| key::is_valid(key.of(head))) {
             return Err(RequestError::Key);
         }
+        self.judge_offers(head)
+    }
+
+    /// The same of an extended CONNECT (RFC 8441 section 5), whose target was written in
+    /// absolute-form. It has no key: "requests and responses do not process" one.
+    pub(super) fn judge_extended(&mut self, head: &[u8]) -> Result<(), RequestError> {
+        self.key = Single::default();
+        let may_have_host =
+            self.host.lines == 0 || self.host.only().is_some() && !self.host_differs(head);
+        let rules = [
+            (may_have_host, RequestError::Host),
+            (!self.has_body(head), RequestError::Body),
+            (!self.expect, RequestError::Expectation),
+            (self.origin_is_readable(head), RequestError::Origin),
+        ];
+        if let Some(&(_, error)) = rules.iter().find(|(holds, _)| !holds) {
+            return Err(error);
+        }
+        self.judge_version(head)?;
+        self.judge_offers(head)
+    }
+
+    fn judge_version(&self, head: &[u8]) -> Result<(), RequestError> {
+        match self.websocket_version.only().and_then(|version| parse_version(version.of(head))) {
+            Some(13) => Ok(()),
+            Some(_) => Err(RequestError::WebSocketVersionUnsupported),
+            None => Err(RequestError::WebSocketVersion),
+        }
+    }
+
+    fn judge_offers(&self, head: &[u8]) -> Result<(), RequestError> {
         let is_fine = |list: List| list.is_well_formed() || !list.is_present();
         if !is_fine(self.subprotocols) || has_duplicates(self, head) {
             return Err(RequestError::Subprotocols);
@@ -281,6 +308,11 @@ impl RequestFacts {
             (Some(target), Some(host)) => !target.is_same(host, default),
             _ => true,
         }
+    }
+
+    /// Whether a request that was judged is an extended CONNECT: an upgrade is a GET.
+    pub(super) const fn is_extended(&self) -> bool {
+        matches!(self.method, Method::Connect)
     }
 
     /// "The server MUST NOT send content in the response" to HEAD (RFC 9110 section 9.3.2).

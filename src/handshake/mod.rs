@@ -7,8 +7,11 @@
 //! ```
 //!
 //! Each half is a type of its own, consumed by the connection that it becomes. No other part of
-//! HTTP is here: no body, no second request, no redirect is followed. Hosts that have parsed the
-//! request already need [`key`] only, which has no need of an allocator.
+//! HTTP is here: no body, no second request, no redirect is followed.
+//!
+//! Where a host speaks HTTP, [`Request`] and [`Asking`] are made from what it has parsed and its
+//! answers are [`ResponseParts`]: of an extended CONNECT in HTTP/2 and HTTP/3 ([`PseudoHeaders`]),
+//! and with feature `http` of the types of that crate. [`key`] has no need of an allocator.
 //!
 //! Invariant: how the input was cut never matters, and what comes after a head is never read as
 //! part of it: it stays in the input.
@@ -20,11 +23,15 @@ mod accept;
 #[cfg(feature = "alloc")]
 mod agreement;
 #[cfg(feature = "alloc")]
+mod asking;
+#[cfg(feature = "alloc")]
 mod authority;
 #[cfg(feature = "alloc")]
 mod client;
 #[cfg(feature = "alloc")]
 mod error;
+#[cfg(feature = "alloc")]
+mod extended;
 #[cfg(feature = "alloc")]
 mod extensions;
 #[cfg(feature = "alloc")]
@@ -33,6 +40,8 @@ mod facts;
 mod field;
 #[cfg(feature = "alloc")]
 mod head;
+#[cfg(feature = "http")]
+mod http;
 pub mod key;
 #[cfg(feature = "alloc")]
 mod list;
@@ -43,6 +52,10 @@ mod offer;
 #[cfg(feature = "alloc")]
 mod origin;
 #[cfg(feature = "alloc")]
+mod parts;
+#[cfg(feature = "alloc")]
+mod refusal;
+#[cfg(feature = "alloc")]
 mod reject;
 #[cfg(feature = "alloc")]
 mod request;
@@ -52,19 +65,29 @@ mod response;
 mod server;
 #[cfg(feature = "alloc")]
 mod target;
+#[cfg(feature = "alloc")]
+mod terms;
+#[cfg(feature = "alloc")]
+mod tunnel;
+#[cfg(feature = "alloc")]
+mod written;
 
 #[cfg(feature = "alloc")]
 pub use self::{
     accept::{Accept, Agreed},
+    asking::Asking,
     client::{Answer, Client},
     error::{AcceptError, RequestError, ResponseError},
     extensions::{Extension, Params},
     field::FieldError,
     head::Fields,
     offer::Offer,
+    parts::{PseudoHeaders, RequestParts, ResponseParts},
+    refusal::Refusal,
     reject::Reject,
     request::{PlainRequest, Request},
     response::Response,
     server::{Asked, Server},
     target::{Target, TargetError},
+    tunnel::{Tunnel, Tunneled},
 };

@@ -101,6 +101,10 @@ impl<'t> Offer<'t> {
         self
     }
 
+    pub(super) const fn target(&self) -> &'t Target {
+        self.target
+    }
+
     pub(super) fn offers(&self, name: &[u8]) -> bool {
         elements(self.subprotocols.as_bytes()).any(|offer| offer.as_bytes() == name)
     }
@@ -111,8 +115,7 @@ impl<'t> Offer<'t> {
         out.put_slice(b"GET ");
         if self.absolute {
             // Writing to `out` cannot fail.
-            let scheme = if self.target.secure() { "https" } else { "http" };
-            let _ = write!(out, "{scheme}://{authority}");
+            let _ = write!(out, "{}://{authority}", self.target.http_scheme());
         }
         // "A user agent that sends Host SHOULD send it as the first field" (RFC 9110 section 7.2).
         let _ = write!(out, "{} HTTP/1.1\r\nHost: {authority}\r\n", self.target.resource());
@@ -123,6 +126,18 @@ impl<'t> Offer<'t> {
               Sec-WebSocket-Key: ",
         );
         out.put_slice(key);
+        self.write_offers(config, out);
+    }
+
+    /// The fields of an extended CONNECT: "requests and responses do not process" a key (RFC 8441
+    /// section 5), and the pseudo-header fields take the place of the others.
+    pub(super) fn write_extended(&self, config: &Config, out: &mut BytesMut) {
+        out.put_slice(b"Sec-WebSocket-Version: 13");
+        self.write_offers(config, out);
+    }
+
+    /// What is offered, and the caller's fields, after a line that is still to be ended.
+    fn write_offers(&self, config: &Config, out: &mut BytesMut) {
         if !self.subprotocols.is_empty() {
             out.put_slice(b"\r\nSec-WebSocket-Protocol: ");
             out.put_slice(self.subprotocols.as_bytes());

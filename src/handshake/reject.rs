@@ -81,6 +81,18 @@ impl<'a> Reject<'a> {
         Ok(self)
     }
 
+    pub(super) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) const fn fields(&self) -> &FieldLines {
+        &self.fields
+    }
+
+    pub(super) const fn content(&self) -> &'a [u8] {
+        self.body
+    }
+
     /// The response. What is rejected is a GET, so the content belongs to it.
     pub(super) fn write(&self, out: &mut BytesMut) {
         let head = Head { status: self.status, reason: self.reason, length: self.body.len() };
@@ -105,9 +117,11 @@ pub(super) fn refuse(error: RequestError, no_content: bool, out: &mut BytesMut) 
 }
 
 /// The status that tells the client what it did.
-const fn status(error: RequestError) -> u16 {
+pub(super) const fn status(error: RequestError) -> u16 {
     match error {
-        RequestError::Control
+        RequestError::PseudoHeader
+        | RequestError::ConnectionSpecific
+        | RequestError::Control
         | RequestError::RequestLine
         | RequestError::Field
         | RequestError::TargetForm
@@ -129,7 +143,7 @@ const fn status(error: RequestError) -> u16 {
         RequestError::FieldTooLong | RequestError::HeadTooLarge | RequestError::TooManyFields => {
             431
         }
-        RequestError::MethodTooLong => 501,
+        RequestError::MethodTooLong | RequestError::Protocol => 501,
         RequestError::VersionUnsupported => 505,
     }
 }
@@ -237,6 +251,9 @@ mod tests {
             (E::Extensions, 400),
             (E::Origin, 400),
             (E::OriginNotAllowed, 403),
+            (E::PseudoHeader, 400),
+            (E::ConnectionSpecific, 400),
+            (E::Protocol, 501),
         ] {
             let (mut out, mut without) = (BytesMut::new(), BytesMut::new());
             refuse(error, false, &mut out);

@@ -121,8 +121,13 @@ impl<'b> Request<'b> {
             .flat_map(|(_, value)| Extensions(value))
     }
 
+    /// Empty if it is an extended CONNECT.
     pub(super) fn key(&self) -> &[u8] {
         self.facts.key(&self.head)
+    }
+
+    pub(super) const fn is_extended(&self) -> bool {
+        self.0.facts.is_extended()
     }
 }
 

@@ -112,13 +112,12 @@ impl ResponseFacts {
         self.status == 101
     }
 
-    /// The rules for a 101 (RFC 6455 section 4.1, items 2 to 6); the subprotocol that it chooses.
-    pub(super) fn judge(
+    /// The rules for a 101 (RFC 6455 section 4.1, items 2 to 4), but for what it agrees to.
+    pub(super) fn judge_upgrade(
         &self,
         head: &[u8],
         accept: &[u8; 28],
-        offers: impl FnOnce(&[u8]) -> bool,
-    ) -> Result<Option<String>, ResponseError> {
+    ) -> Result<(), ResponseError> {
         let is_single = |list: List| list.is_well_formed() && list.len() == 1;
         let rules = [
             (self.minor >= 1, ResponseError::VersionTooOld),
@@ -129,15 +128,22 @@ impl ResponseFacts {
                 ResponseError::Connection,
             ),
             (self.accept.1 == 1 && self.accept.0.of(head) == accept, ResponseError::Accept),
-            // "MUST NOT appear more than once in an HTTP response" (RFC 6455 section 11.3.2).
-            (
-                self.extension_field.1 == 0
-                    || self.extension_field.1 == 1 && self.extensions.is_well_formed(),
-                ResponseError::Extensions,
-            ),
         ];
-        if let Some(&(_, error)) = rules.iter().find(|(holds, _)| !holds) {
-            return Err(error);
+        rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |&(_, error)| Err(error))
+    }
+
+    /// The rules for what an answer agrees to (RFC 6455 section 4.1, items 5 and 6), however it
+    /// opens the connection; the subprotocol that it chooses.
+    pub(super) fn judge_agreement(
+        &self,
+        head: &[u8],
+        offers: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Option<String>, ResponseError> {
+        // "MUST NOT appear more than once in an HTTP response" (RFC 6455 section 11.3.2).
+        let may_have_extensions = self.extension_field.1 == 0
+            || self.extension_field.1 == 1 && self.extensions.is_well_formed();
+        if !may_have_extensions {
+            return Err(ResponseError::Extensions);
         }
         let (subprotocol, lines) = self.subprotocol;
         match lines {

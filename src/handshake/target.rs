@@ -100,6 +100,16 @@ impl Target {
         &self.resource
     }
 
+    /// The same with its port, as a tunnel wants it.
+    pub(super) fn authority_with_port(&self) -> impl fmt::Display + '_ {
+        AuthorityText { host: &self.host, port: Some(self.port) }
+    }
+
+    /// The scheme of the same resource for HTTP.
+    pub(super) const fn http_scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
     const fn scheme(&self) -> &'static str {
         if self.secure { "wss" } else { "ws" }
     }

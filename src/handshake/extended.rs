@@ -1,0 +1,131 @@
+//! RFC 8441 section 5 and RFC 9220 section 3: WebSockets over HTTP/2 and HTTP/3, bootstrapped.
+//!
+//! ```text
+//! server:  PseudoHeaders, fields --> Request --> Accept --> Accept::respond --> Connection
+//! client:  Offer --> Asking::extended --> Asking::receive --> Connection
+//! ```
+//!
+//! An extended CONNECT opens one stream among others, and frames run on it as if it were a TCP
+//! connection, masked by the client. Settings, streams and flow control are the host's: it sends
+//! `SETTINGS_ENABLE_CONNECT_PROTOCOL` (0x8) with the value 1 as a server, and never takes it back.
+//! No tunnel to `:authority` is opened: what asks for one, a CONNECT without `:protocol`, is
+//! refused.
+//!
+//! | on the stream | for the connection |
+//! |---|---|
+//! | DATA | input and output |
+//! | END_STREAM, FIN | the end of the transport: [`Connection::eof`](crate::Connection::eof) |
+//! | RST_STREAM, a reset | the same, and unclean unless both Close frames had passed |
+//! | to give up | RST_STREAM with CANCEL (0x8), or H3_REQUEST_CANCELLED (0x10c) |
+//!
+//! Invariant: there is no key here, nor an answer to one: they are neither read nor written.
+
+use super::authority::Authority;
+use super::error::RequestError;
+use super::facts::RequestFacts;
+use super::name::Name;
+use super::parts::PseudoHeaders;
+use super::refusal::Refusal;
+use super::request::Request;
+use super::target::is_target_byte;
+use super::written::Written;
+use crate::config::Config;
+use alloc::borrow::Cow;
+use alloc::format;
+
+impl Request<'static> {
+    /// The request that an extended CONNECT makes: its `fields` in order, values without the
+    /// whitespace around them.
+    ///
+    /// The limits are those of a head that came as bytes. `:authority` stands where Host did, and
+    /// for the origin of a page too. A Host beside it may be there only if it is the same (RFC 9113
+    /// section 8.3.1).
+    ///
+    /// ```
+    /// use sockless::handshake::{Accept, PseudoHeaders, Request};
+    /// let pseudo = PseudoHeaders {
+    ///     method: "CONNECT",
+    ///     protocol: Some("websocket"),
+    ///     scheme: Some("https"),
+    ///     authority: Some("server.example.com"),
+    ///     path: Some("/chat"),
+    /// };
+    /// let fields = [("sec-websocket-version", &b"13"[..]), ("sec-websocket-protocol", b"chat")];
+    /// let config = std::sync::Arc::new(sockless::Config::default());
+    /// let request = Request::extended(pseudo, fields, &config)?;
+    /// let accept = Accept::new(&request).prefer(&["chat"]);
+    /// let (response, _connection, _agreed) = accept.respond(config)?;
+    /// assert_eq!(response.status(), 200);
+    /// assert!(response.fields().eq([("sec-websocket-protocol", &b"chat"[..])]));
+    /// # Ok::<(), sockless::handshake::Refusal>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`Refusal`], which has the response. [`RequestError::Protocol`] (501) for any other
+    /// `:protocol`, or none.
+    pub fn extended<'f>(
+        pseudo: PseudoHeaders<'_>,
+        fields: impl IntoIterator<Item = (&'f str, &'f [u8])>,
+        config: &Config,
+    ) -> Result<Self, Refusal> {
+        let mut facts = RequestFacts::default();
+        let head = write(pseudo, fields, config).and_then(|written| {
+            let head = written.read(config, &mut facts)?;
+            facts.judge_extended(&head)?;
+            Ok(head)
+        });
+        match head {
+            Ok(head) => Ok(Self::new(Cow::Owned(head), facts)),
+            Err(error) => Err(Refusal::of_extended(error)),
+        }
+    }
+}
+
+/// An extended CONNECT as a head: its target in absolute-form has all of it.
+fn write<'f>(
+    pseudo: PseudoHeaders<'_>,
+    fields: impl IntoIterator<Item = (&'f str, &'f [u8])>,
+    config: &Config,
+) -> Result<Written, RequestError> {
+    if pseudo.method != "CONNECT" {
+        return Err(RequestError::Method);
+    }
+    if !pseudo.protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        return Err(RequestError::Protocol);
+    }
+    let (Some(scheme), Some(authority), Some(path)) =
+        (pseudo.scheme, pseudo.authority, pseudo.path)
+    else {
+        return Err(RequestError::PseudoHeader);
+    };
+    let is_fine = ["http", "https"].contains(&scheme)
+        && Authority::parse(authority.as_bytes()).is_some()
+        && path.starts_with('/')
+        && path.bytes().all(is_target_byte);
+    if !is_fine {
+        return Err(RequestError::PseudoHeader);
+    }
+    let target = format!("{scheme}://{authority}{path}");
+    let mut written = Written::start(config, [b"CONNECT", target.as_bytes(), b"HTTP/1.1"]);
+    for (name, value) in fields {
+        // "Field names MUST be converted to lowercase" (RFC 9113 section 8.2).
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(RequestError::Field);
+        }
+        if is_connection_specific(name) {
+            return Err(RequestError::ConnectionSpecific);
+        }
+        written.field(name.as_bytes(), value);
+    }
+    Ok(written)
+}
+
+/// Fields that HTTP/2 and HTTP/3 have no use for (RFC 9113 section 8.2.2); with one of them "an
+/// endpoint MUST treat" a message as malformed.
+pub(super) fn is_connection_specific(name: &str) -> bool {
+    ["keep-alive", "proxy-connection"].contains(&name)
+        || matches!(
+            Name::of(name.as_bytes()),
+            Name::Upgrade | Name::Connection | Name::TransferEncoding
+        )
+}

@@ -1,0 +1,192 @@
+//! RFC 6455 section 4 in the types of crate `http`: for hyper, axum, h2 and whatever shares them.
+//!
+//! It converts and decides nothing. A request of HTTP/1 becomes the head that it was; one of
+//! HTTP/2 or HTTP/3, pseudo-header fields. What takes the connection over afterwards (an upgrade,
+//! a stream) is the host's.
+//!
+//! Invariant: what was received as bytes and what was parsed by a host meet the same verdict.
+
+use super::accept::Agreed;
+use super::asking::Asking;
+use super::client::draw_key;
+use super::error::ResponseError;
+use super::facts::RequestFacts;
+use super::offer::Offer;
+use super::parts::{Lowered, PseudoHeaders, RequestParts, ResponseParts};
+use super::refusal::Refusal;
+use super::request::Request;
+use super::terms::Terms;
+use super::written::Written;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::keys::Keys;
+use ::http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use alloc::borrow::Cow;
+use alloc::string::ToString as _;
+use alloc::sync::Arc;
+use bytes::{Bytes, BytesMut};
+
+impl Request<'static> {
+    /// The request that `request` makes: to upgrade its connection, or an extended CONNECT of
+    /// HTTP/2 or HTTP/3, whose `:protocol` is an extension type of whatever parsed it.
+    ///
+    /// Lines of several fields of one name stay in their order. The limits are those of a head that
+    /// came as bytes, beside the host's own.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use sockless::{Config, handshake::{self, Accept}};
+    ///
+    /// fn answer(request: &Request<()>) -> http::Response<bytes::Bytes> {
+    ///     let config = std::sync::Arc::new(Config::default());
+    ///     let asked = match handshake::Request::from_http(request, None, &config) {
+    ///         Ok(asked) => asked,
+    ///         Err(refusal) => return refusal.respond().into(),
+    ///     };
+    ///     match Accept::new(&asked).prefer(&["chat"]).respond(config) {
+    ///         // The connection goes to a task that waits for the upgrade.
+    ///         Ok((response, _connection, _agreed)) => response.into(),
+    ///         Err(refusal) => refusal.respond().into(),
+    ///     }
+    /// }
+    ///
+    /// let request = Request::get("/chat").header("host", "server.example.com");
+    /// let response = answer(&request.body(()).expect("a request"));
+    /// assert_eq!(response.status(), 426);
+    /// assert_eq!(response.headers()["upgrade"], "websocket");
+    /// ```
+    ///
+    /// # Errors
+    /// A [`Refusal`], which has the response.
+    pub fn from_http<B>(
+        request: &::http::Request<B>,
+        protocol: Option<&str>,
+        config: &Config,
+    ) -> Result<Self, Refusal> {
+        let version = match request.version() {
+            Version::HTTP_09 => "HTTP/0.9",
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_11 => "HTTP/1.1",
+            _ => {
+                let uri = request.uri();
+                let pseudo = PseudoHeaders {
+                    method: request.method().as_str(),
+                    protocol,
+                    scheme: uri.scheme_str(),
+                    authority: uri.authority().map(Authority::as_str),
+                    path: uri.path_and_query().map(PathAndQuery::as_str),
+                };
+                return Self::extended(pseudo, fields(request.headers()), config);
+            }
+        };
+        let target = request.uri().to_string();
+        let words = [request.method().as_str(), &target, version];
+        let mut written = Written::start(config, words.map(str::as_bytes));
+        for (name, value) in fields(request.headers()) {
+            written.field(name.as_bytes(), value);
+        }
+        let mut facts = RequestFacts::default();
+        let head = written.read(config, &mut facts).and_then(|head| {
+            facts.judge(&head)?;
+            Ok(head)
+        });
+        match head {
+            Ok(head) => Ok(Self::new(Cow::Owned(head), facts)),
+            Err(error) => Err(Refusal::of_upgrade(error)),
+        }
+    }
+}
+
+impl Asking {
+    /// A request to upgrade a connection of HTTP/1.1 for what `offer` asks for, to be sent as it
+    /// is: its target is in origin-form, unless it goes through a proxy, and it has a Host.
+    ///
+    /// ```
+    /// use sockless::{Config, Keys, handshake::{Asking, Offer, Target}};
+    /// # let keys = Keys::new(|key| *key = [0; 4]); // `Keys::system()` in earnest
+    /// let target = Target::parse("ws://server.example.com/chat").expect("a literal");
+    /// let config = std::sync::Arc::new(Config::default());
+    /// let (asking, request) = Asking::upgrade(config, keys, &Offer::new(&target));
+    /// assert_eq!(request.uri(), "/chat");
+    /// assert_eq!(request.headers()["host"], "server.example.com");
+    /// let response = http::Response::builder()
+    ///     .status(101)
+    ///     .header("upgrade", "websocket")
+    ///     .header("connection", "upgrade")
+    ///     .header("sec-websocket-accept", "ICX+Yqv66kxgM0FcWaLWlFLwTAI=")
+    ///     .body(())
+    ///     .expect("a response");
+    /// assert!(asking.receive_http(&response)?.is_some());
+    /// # Ok::<(), sockless::handshake::ResponseError>(())
+    /// ```
+    pub fn upgrade(
+        config: Arc<Config>,
+        keys: Keys,
+        offer: &Offer<'_>,
+    ) -> (Self, ::http::Request<()>) {
+        let key = draw_key(keys);
+        let mut head = BytesMut::new();
+        offer.write(&key, &config, &mut head);
+        let mut request = ::http::Request::new(());
+        let target = head[..].split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+        *request.uri_mut() = target.try_into().unwrap_or_default();
+        append(request.headers_mut(), &Lowered::of_head(&head));
+        (Self::new(config, keys, Terms::of_upgrade(offer, &key)), request)
+    }
+
+    /// [`receive`](Self::receive) of a response as a host has it.
+    ///
+    /// # Errors
+    /// See [`receive`](Self::receive).
+    pub fn receive_http<B>(
+        self,
+        response: &::http::Response<B>,
+    ) -> Result<Option<(Connection, Agreed)>, ResponseError> {
+        self.receive(response.status().as_u16(), fields(response.headers()))
+    }
+}
+
+impl From<ResponseParts> for ::http::Response<Bytes> {
+    fn from(parts: ResponseParts) -> Self {
+        let mut response = Self::new(parts.body.into());
+        let status = StatusCode::from_u16(parts.status);
+        debug_assert!(status.is_ok(), "100 to 599");
+        *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        append(response.headers_mut(), &parts.lines);
+        response
+    }
+}
+
+impl From<RequestParts> for ::http::Request<()> {
+    /// `:protocol` is left to the host: it goes into the extensions, as a type of its own.
+    fn from(parts: RequestParts) -> Self {
+        let mut request = Self::new(());
+        *request.method_mut() = Method::CONNECT;
+        *request.version_mut() = Version::HTTP_2;
+        let uri = Uri::builder()
+            .scheme(Scheme::try_from(parts.scheme).unwrap_or(Scheme::HTTPS))
+            .authority(parts.authority)
+            .path_and_query(parts.path)
+            .build();
+        debug_assert!(uri.is_ok(), "a target is a URI");
+        *request.uri_mut() = uri.unwrap_or_default();
+        append(request.headers_mut(), &parts.lines);
+        request
+    }
+}
+
+fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+}
+
+/// Both sides ask the same of names and values, so nothing is left out.
+fn append(headers: &mut HeaderMap, lines: &Lowered) {
+    for (name, value) in lines.fields() {
+        let field = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
+        debug_assert!(field.0.is_ok() && field.1.is_ok(), "tokens, and no controls");
+        if let (Ok(name), Ok(value)) = field {
+            headers.append(name, value);
+        }
+    }
+}

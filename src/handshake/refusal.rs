@@ -1,0 +1,126 @@
+//! RFC 9110 section 15: answers for hosts that speak HTTP themselves.
+//!
+//! The same decisions as where the answer is written as bytes, and the same total match from error
+//! to status. What frames a message, and what ends an HTTP/1.1 connection, is left to the host.
+//!
+//! Invariant: HTTP/2 and HTTP/3 get no field that is specific to a connection.
+
+use super::accept::{Accept, Agreed};
+use super::error::RequestError;
+use super::parts::{Lowered, ResponseParts};
+use super::reject::{Reject, status};
+use super::request::Request;
+use crate::config::Config;
+use crate::connection::Connection;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bytes::BytesMut;
+use core::fmt;
+
+/// A request that was refused, and how it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    error: RequestError,
+    extended: bool,
+}
+
+impl Refusal {
+    /// Of a request to upgrade.
+    #[cfg(feature = "http")]
+    pub(super) const fn of_upgrade(error: RequestError) -> Self {
+        Self { error, extended: false }
+    }
+
+    /// Of what was to be an extended CONNECT.
+    pub(super) const fn of_extended(error: RequestError) -> Self {
+        Self { error, extended: true }
+    }
+
+    /// The rule that the client broke.
+    pub const fn error(&self) -> RequestError {
+        self.error
+    }
+
+    /// The response that says so.
+    pub fn respond(&self) -> ResponseParts {
+        let is_version = self.error == RequestError::WebSocketVersionUnsupported;
+        let status = match status(self.error) {
+            // "A server that sends a 426 response MUST send an Upgrade header field" (RFC 9110
+            // section 15.5.22), which these versions of HTTP do not have.
+            426 if self.extended => 400,
+            status => status,
+        };
+        let mut lines = lines(status, self.extended);
+        if is_version && status != 426 {
+            lines.extend_from_slice(VERSION);
+        }
+        lines.extend_from_slice(b"Content-Type: text/plain\r\n");
+        let body = format!("{}\n", self.error).into_bytes();
+        ResponseParts { status, lines: Lowered::new(&lines), body }
+    }
+}
+
+const VERSION: &[u8] = b"Sec-WebSocket-Version: 13\r\n";
+
+/// The fields that a status asks for (RFC 6455 section 4.4, RFC 9110 section 15.5.6).
+fn lines(status: u16, extended: bool) -> Vec<u8> {
+    let mut lines = Vec::new();
+    match status {
+        405 if extended => lines.extend_from_slice(b"Allow: CONNECT\r\n"),
+        405 => lines.extend_from_slice(b"Allow: GET\r\n"),
+        426 => {
+            lines.extend_from_slice(VERSION);
+            if !extended {
+                lines.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\n");
+            }
+        }
+        _ => {}
+    }
+    lines
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+impl Accept<'_> {
+    /// Opens the connection where the host writes the response: send its head at once, without
+    /// ending the stream, and frames may follow.
+    ///
+    /// # Errors
+    /// [`RequestError::OriginNotAllowed`] if a page of another origin asks (RFC 6455 section 10.2).
+    pub fn respond(
+        self,
+        config: Arc<Config>,
+    ) -> Result<(ResponseParts, Connection, Agreed), Refusal> {
+        if !self.allows_origin() {
+            let extended = self.is_extended();
+            return Err(Refusal { error: RequestError::OriginNotAllowed, extended });
+        }
+        let mut head = BytesMut::new();
+        let status = self.status();
+        let (connection, agreed) = self.open(config, &mut head);
+        let response = ResponseParts { status, lines: Lowered::of_head(&head), body: Vec::new() };
+        Ok((response, connection, agreed))
+    }
+}
+
+impl Reject<'_> {
+    /// The response to `request` where the host writes it. A host has a type of its own for
+    /// responses, and may as well answer with one of those.
+    pub fn respond(&self, request: &Request<'_>) -> ResponseParts {
+        let status = self.status();
+        let mut lines = match status {
+            405 if self.fields().contains("Allow") => Vec::new(),
+            _ => lines(status, request.is_extended()),
+        };
+        lines.extend_from_slice(self.fields().wire());
+        let lines = Lowered::new(&lines);
+        ResponseParts { status, lines, body: self.content().into() }
+    }
+}
