@@ -1,0 +1,184 @@
+//! A WebSocket over anything that tokio reads and writes: TCP, TLS, an upgraded connection of hyper.
+//!
+//! Nothing is in a future that is not in the socket: drop one at any await, nothing is lost and
+//! nothing is sent twice.
+#![allow(dead_code, reason = "each example needs a part of it")]
+
+pub mod echo;
+pub mod talk;
+
+use bytes::{Buf as _, BytesMut};
+use sockless::handshake::{Accept, Agreed, Asked, FieldError, Request, Server};
+use sockless::{CloseCode, Closed, Config, Connection, Due, Event, Inbox, Keepalive, Phase, Want};
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+
+/// How much may wait to be written before no more is read.
+const BACKLOG: usize = 1 << 20;
+
+pub struct Socket<T> {
+    io: T,
+    connection: Connection,
+    inbox: Inbox,
+    out: BytesMut,
+    timers: Keepalive,
+    alarm: Pin<Box<Sleep>>,
+    start: Instant,
+    closed: Option<Closed>,
+}
+
+/// An event, and what it can be answered with while it is held.
+pub type Lent<'a> = (Event<'a>, &'a mut Connection, &'a mut BytesMut);
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
+    /// A connection whose handshake is done, and what was read behind it.
+    pub fn new(io: T, connection: Connection, config: Arc<Config>, rest: &[u8]) -> Self {
+        let mut inbox = Inbox::new(rest.len().max(16 << 10));
+        inbox.room()[..rest.len()].copy_from_slice(rest);
+        inbox.filled(rest.len());
+        let start = Instant::now();
+        let mut timers = Keepalive::new(config, start.elapsed());
+        timers.phase(Phase::Open, start.elapsed());
+        let alarm = Box::pin(sleep_until(start));
+        Self { io, connection, inbox, out: BytesMut::new(), timers, alarm, start, closed: None }
+    }
+
+    /// A server's handshake; `None` if the client was refused.
+    pub async fn accept(
+        mut io: T,
+        config: Arc<Config>,
+        decide: impl for<'r> FnOnce(&'r Request<'r>) -> Result<Accept<'r>, FieldError>,
+    ) -> io::Result<Option<(Self, Agreed)>> {
+        let mut server = Server::new(Arc::clone(&config));
+        let (mut scratch, mut out) = ([0; 4096], BytesMut::new());
+        let deadline = Instant::now() + config.open_timeout;
+        loop {
+            let n = timeout_at(deadline, io.read(&mut scratch)).await??;
+            let mut input = &mut scratch[..n];
+            let opened = match server.receive(&mut input, &mut out) {
+                None if n == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None => continue,
+                Some(Asked::Upgrade(request)) => {
+                    let accept = decide(&request).map_err(io::Error::other)?;
+                    server.accept(accept, &mut out).ok()
+                }
+                Some(_) => None,
+            };
+            timeout_at(deadline, io.write_all(&out)).await??;
+            timeout_at(deadline, io.flush()).await??;
+            let Some((connection, agreed)) = opened else { return Ok(None) };
+            return Ok(Some((Self::new(io, connection, config, input), agreed)));
+        }
+    }
+
+    /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes.
+    pub async fn next(&mut self) -> io::Result<Option<Lent<'_>>> {
+        poll_fn(|cx| self.poll_advance(cx)).await?;
+        Ok(self.event())
+    }
+
+    /// Goes to the next event; false at the end.
+    pub fn poll_advance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        while !self.inbox.advance(&mut self.connection, &mut self.out) {
+            if self.closed.is_some() {
+                return Poll::Ready(Ok(false));
+            }
+            self.poll_timers(cx)?;
+            let written = self.poll_flush(cx)?.is_ready();
+            if written && self.connection.want() == Want::CloseNow {
+                ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            }
+            // Who does not read what it is sent is not read from.
+            if self.out.len() > BACKLOG {
+                return Poll::Pending;
+            }
+            let mut room = ReadBuf::new(self.inbox.room());
+            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut room));
+            let n = room.filled().len();
+            match read {
+                Ok(()) if n > 0 => {
+                    self.inbox.filled(n);
+                    self.timers.heard(self.start.elapsed());
+                }
+                // Once both Closes have passed, how the transport ends is of no interest.
+                Err(error) if self.connection.want() == Want::Read => {
+                    return Poll::Ready(Err(error));
+                }
+                _ => self.closed = Some(self.connection.eof()),
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// The event that was gone to.
+    pub fn event(&mut self) -> Option<Lent<'_>> {
+        let event = self.inbox.event()?;
+        match &event {
+            Event::Pong(payload) => drop(self.timers.pong(payload, self.start.elapsed())),
+            Event::Ping(_) => {}
+            _ => self.timers.active(self.start.elapsed()),
+        }
+        Some((event, &mut self.connection, &mut self.out))
+    }
+
+    /// Writes all that waits to be written.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let n = ready!(Pin::new(&mut self.io).poll_write(cx, &self.out))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.advance(n);
+            self.connection.flush(&mut self.out);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Pings, and gives up a peer that is silent.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.connection.want() != Want::Read {
+            self.timers.phase(Phase::Closing, self.start.elapsed());
+        }
+        while let Some(at) = self.timers.next() {
+            if self.alarm.deadline() != self.start + at {
+                self.alarm.as_mut().reset(self.start + at);
+            }
+            if self.alarm.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            match self.timers.poll(self.start.elapsed()) {
+                Due::Nothing => {}
+                // After a Close of our own there is nothing to ping.
+                Due::Ping(payload) => _ = self.connection.ping(&payload, &mut self.out),
+                Due::Close(why) => self.close(CloseCode::GOING_AWAY, &why.to_string()),
+                Due::Abort(why) => {
+                    self.closed = Some(self.connection.abort());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the closing handshake; [`next`](Self::next) carries it out.
+    pub fn close(&mut self, code: CloseCode, reason: &str) {
+        // Closed already is as good.
+        let _ = self.connection.close(code, reason, &mut self.out);
+        self.timers.phase(Phase::Closing, self.start.elapsed());
+    }
+
+    /// To send without having received: messages are written by [`next`](Self::next).
+    pub fn sender(&mut self) -> (&mut Connection, &mut BytesMut) {
+        (&mut self.connection, &mut self.out)
+    }
+
+    /// How it ended, once it has.
+    pub fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
+    }
+}

@@ -1,0 +1,34 @@
+// cargo run --example tokio_server
+//! An echo on tokio: `socket` lends its events, `socket/echo` answers them.
+
+mod socket;
+
+use socket::{Socket, echo::echo};
+use sockless::handshake::Accept;
+use sockless_embed::conversation::{SPOKEN, server_config};
+use std::io;
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            if let Err(error) = serve(stream).await {
+                eprintln!("{error}");
+            }
+        });
+    }
+}
+
+async fn serve(stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let opened =
+        Socket::accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
+    match opened.await? {
+        Some((socket, agreed)) => echo(socket, &agreed).await,
+        None => Ok(()),
+    }
+}
