@@ -1,0 +1,110 @@
+//! What every server does that moves the bytes itself: a handshake, an echo, the timers and the
+//! end, as one value. Bytes and the time go in, bytes to write come out; sockets are the examples'.
+
+use bytes::BytesMut;
+use sockless::handshake::{Accept, Asked, Server};
+use sockless::{CloseCode, Connection, Due, Event, Keepalive, Phase, SendError, Timeout, Want};
+use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
+use std::time::Duration;
+
+/// One peer. Time is since any origin, the same for all calls.
+pub struct Echo {
+    stage: Stage,
+    timers: Keepalive,
+    /// Is told what happens, line by line.
+    note: fn(&str),
+}
+
+enum Stage {
+    Opening(Option<Server>),
+    Open(Box<Connection>),
+    /// All is said. Once it is written: shut down writing, and drop what is read until the peer's
+    /// end. To close with input unread would reset the connection, and could destroy the Close.
+    Ended,
+}
+
+impl Echo {
+    pub fn new(now: Duration, note: fn(&str)) -> Self {
+        let config = server_config();
+        let timers = Keepalive::new(config.clone(), now);
+        Self { stage: Stage::Opening(Some(Server::new(config))), timers, note }
+    }
+
+    /// Takes what was read, all of it. What that obliges to is in `out`.
+    pub fn receive(&mut self, mut input: &mut [u8], out: &mut BytesMut, now: Duration) {
+        self.timers.heard(now);
+        if let Stage::Opening(handshake) = &mut self.stage {
+            let opened = match handshake.as_mut().and_then(|it| it.receive(&mut input, out)) {
+                None => return,
+                Some(Asked::Upgrade(request)) => handshake
+                    .take()
+                    .and_then(|it| it.accept(Accept::new(&request).prefer(&SPOKEN), out).ok()),
+                Some(_) => None,
+            };
+            let Some((connection, agreed)) = opened else {
+                return self.end(now); // refused; the response is in `out`
+            };
+            (self.note)(&agreement(&agreed));
+            self.timers.phase(Phase::Open, now);
+            self.stage = Stage::Open(Box::new(connection));
+        }
+        let Stage::Open(connection) = &mut self.stage else { return };
+        while let Some(event) = connection.receive(&mut input, out) {
+            (self.note)(&line(&event));
+            let sent = match event {
+                Event::Text(text) => connection.send_text(&text, out),
+                Event::Binary(data) => connection.send_binary(&data, out),
+                Event::Pong(data) => {
+                    self.timers.pong(&data, now);
+                    Ok(())
+                }
+                _ => Ok(()), // Pongs and Closes are in `out`
+            };
+            // After a Close of our own, messages still come and cannot be answered.
+            assert!(matches!(sent, Ok(()) | Err(SendError::Closed)));
+        }
+        if connection.want() != Want::Read {
+            (self.note)(&end(&connection.eof()));
+            self.end(now);
+        }
+    }
+
+    /// When to [`tick`](Self::tick) next.
+    pub fn next(&self) -> Option<Duration> {
+        self.timers.next()
+    }
+
+    /// Does what the time has come for. An error says that the transport is to be given up.
+    pub fn tick(&mut self, out: &mut BytesMut, now: Duration) -> Result<(), Timeout> {
+        let Stage::Open(connection) = &mut self.stage else {
+            return if let Due::Abort(why) = self.timers.poll(now) { Err(why) } else { Ok(()) };
+        };
+        match self.timers.poll(now) {
+            Due::Nothing => {}
+            Due::Ping(payload) => drop(connection.ping(&payload, out)),
+            Due::Close(_) => {
+                let _ = connection.close(CloseCode::GOING_AWAY, "idle", out);
+                self.timers.phase(Phase::Closing, now);
+            }
+            Due::Abort(why) => return Err(why),
+        }
+        Ok(())
+    }
+
+    /// All of `out` is written: adds the Pong that was held back meanwhile, if there is one.
+    pub fn drained(&mut self, out: &mut BytesMut) {
+        if let Stage::Open(connection) = &mut self.stage {
+            connection.flush(out);
+        }
+    }
+
+    /// Whether nothing more will be in `out`.
+    pub fn ended(&self) -> bool {
+        matches!(self.stage, Stage::Ended)
+    }
+
+    fn end(&mut self, now: Duration) {
+        self.stage = Stage::Ended;
+        self.timers.phase(Phase::Closing, now);
+    }
+}

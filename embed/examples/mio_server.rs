@@ -1,0 +1,96 @@
+//! cargo run --manifest-path embed/Cargo.toml --example mio_server [ADDRESS]
+//!
+//! An echo in one thread that waits for readiness. A peer that does not read what it is owed is not
+//! read from, so a backlog ends with one answer. For thousands of peers see `examples/echo`: one
+//! output for all, nothing held by who is idle, deadlines in a heap.
+
+#[path = "common/echo.rs"]
+mod echo;
+
+use bytes::{Buf, BytesMut};
+use echo::Echo;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+const LISTENER: Token = Token(0);
+/// How long to wait before accepting again, when there was no descriptor left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+struct Peer {
+    socket: TcpStream,
+    echo: Echo,
+    out: BytesMut,
+}
+
+fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:9011".into());
+    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(256));
+    let mut listener = TcpListener::bind(address.parse().map_err(io::Error::other)?)?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    println!("listening on {}", listener.local_addr()?);
+    let (clock, mut scratch) = (Instant::now(), vec![0; 64 << 10]);
+    let (mut peers, mut count, mut pause) = (BTreeMap::<Token, Peer>::new(), 0, None);
+    loop {
+        let due = peers.values().filter_map(|peer| peer.echo.next()).min();
+        let due = due.map(|due| due.saturating_sub(clock.elapsed()));
+        match poll.poll(&mut events, due.into_iter().chain(pause).min()) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        let now = clock.elapsed();
+        pause = loop {
+            let mut socket = match listener.accept() {
+                Ok((socket, _)) => socket,
+                Err(error) => break (error.kind() != ErrorKind::WouldBlock).then_some(PAUSE),
+            };
+            count += 1;
+            let both = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut socket, Token(count), both)?;
+            let (echo, out) = (Echo::new(now, |line| println!("{line}")), BytesMut::new());
+            peers.insert(Token(count), Peer { socket, echo, out });
+        };
+        let late = peers.iter().filter(|(_, peer)| peer.echo.next().is_some_and(|due| due <= now));
+        let late: Vec<Token> = late.map(|(token, _)| *token).collect();
+        for token in events.iter().map(|event| event.token()).chain(late) {
+            let Some(peer) = peers.get_mut(&token) else { continue };
+            if let Err(error) = peer.turn(&mut scratch, now) {
+                if !peer.echo.ended() {
+                    eprintln!("lost: {error}");
+                }
+                peers.remove(&token);
+            }
+        }
+    }
+}
+
+impl Peer {
+    /// Writes and reads until neither goes on: readiness is told once.
+    fn turn(&mut self, scratch: &mut [u8], now: Duration) -> io::Result<()> {
+        self.echo.tick(&mut self.out, now).map_err(io::Error::other)?;
+        loop {
+            while !self.out.is_empty() {
+                match self.socket.write(&self.out) {
+                    Ok(size) => self.out.advance(size),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+                if self.out.is_empty() {
+                    self.echo.drained(&mut self.out);
+                }
+            }
+            if self.echo.ended() {
+                let _ = self.socket.shutdown(Shutdown::Write); // what is wrong, the read tells
+            }
+            match self.socket.read(scratch) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(size) => self.echo.receive(&mut scratch[..size], &mut self.out, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

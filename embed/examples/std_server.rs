@@ -1,0 +1,61 @@
+//! cargo run --manifest-path embed/Cargo.toml --example std_server [ADDRESS]
+//!
+//! An echo over blocking sockets and a thread for each peer: the standard library and nothing else.
+
+#[path = "common/echo.rs"]
+mod echo;
+
+use bytes::BytesMut;
+use echo::Echo;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// How long the network may take nothing of what is written.
+const STUCK: Duration = Duration::from_secs(10);
+
+fn main() -> io::Result<()> {
+    let address = env::args().nth(1).unwrap_or("127.0.0.1:9010".into());
+    let listener = TcpListener::bind(address)?;
+    println!("listening on {}", listener.local_addr()?);
+    for socket in listener.incoming() {
+        let Ok(socket) = socket else {
+            thread::sleep(Duration::from_millis(100)); // out of descriptors, most likely
+            continue;
+        };
+        thread::spawn(move || serve(&socket).unwrap_or_else(|error| eprintln!("lost: {error}")));
+    }
+    Ok(())
+}
+
+fn serve(mut socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    socket.set_write_timeout(Some(STUCK))?;
+    let clock = Instant::now();
+    let mut peer = Echo::new(clock.elapsed(), |line| println!("{line}"));
+    let (mut scratch, mut out) = (vec![0; 64 << 10], BytesMut::new());
+    loop {
+        while !out.is_empty() {
+            socket.write_all(&out)?;
+            out.clear();
+            peer.drained(&mut out);
+        }
+        if peer.ended() {
+            let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells
+        }
+        let now = clock.elapsed();
+        let patience = peer.next().map(|due| due.saturating_sub(now));
+        socket.set_read_timeout(patience.map(|it| it.max(Duration::from_millis(1))))?;
+        match socket.read(&mut scratch) {
+            Ok(0) if peer.ended() => return Ok(()),
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(size) => peer.receive(&mut scratch[..size], &mut out, clock.elapsed()),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
+                _ => return Err(error),
+            },
+        }
+        peer.tick(&mut out, clock.elapsed()).map_err(io::Error::other)?;
+    }
+}

@@ -1,0 +1,124 @@
+//! The conversation over sockets that the examples drive themselves: threads, readiness,
+//! completions. Each server is a program, so is each client; what they print is the transcript.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+const TRANSCRIPT: &str = include_str!("../transcript.txt");
+/// What `io_uring_server` ends with where the kernel refuses it.
+const REFUSED: i32 = 75;
+
+/// The program of an example: cargo builds them all before the tests.
+fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().nth(2).unwrap().join("examples");
+    let mut command = Command::new(folder.join(name));
+    command.stdout(Stdio::piped());
+    command
+}
+
+/// A running server; `None` if the kernel refuses what it needs.
+struct Server {
+    process: Child,
+    lines: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Server {
+    fn start(name: &str) -> Option<Self> {
+        let mut process = example(name).arg("127.0.0.1:0").spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        if first.is_empty() && process.wait().unwrap().code() == Some(REFUSED) {
+            return None;
+        }
+        let address = first.strip_prefix("listening on ").expect(&first).trim().into();
+        Some(Self { process, lines, address })
+    }
+
+    /// What it says of one peer, to its end.
+    fn account(&mut self) -> String {
+        let mut account = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "the server stopped");
+            account += &format!("server: {line}");
+            if line.starts_with("ended") {
+                return account;
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Both accounts, twice with one server; whether the kernel lets it.
+fn converse(server: &str, client: &str) -> bool {
+    let Some(mut server) = Server::start(server) else {
+        return false;
+    };
+    for round in 0..2 {
+        let output = example(client).arg(&server.address).output().unwrap();
+        let account = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{account}");
+        assert_eq!(server.account() + &account, TRANSCRIPT, "round {round}");
+    }
+    true
+}
+
+#[test]
+fn threads() {
+    assert!(converse("std_server", "std_client"));
+}
+
+#[test]
+fn readiness() {
+    assert!(converse("mio_server", "mio_client"));
+}
+
+#[test]
+fn one_or_the_other() {
+    assert!(converse("std_server", "mio_client") && converse("mio_server", "std_client"));
+}
+
+#[test]
+fn completions() {
+    for client in ["std_client", "mio_client"] {
+        if !converse("io_uring_server", client) {
+            println!("NOT RUN: io_uring with {client}, which this kernel refuses");
+        }
+    }
+}
+
+/// Many peers at once, each sent its answers in small reads; a refused one and a lost one amid them.
+#[test]
+fn a_crowd() {
+    for name in ["std_server", "mio_server", "io_uring_server"] {
+        let Some(server) = Server::start(name) else {
+            println!("NOT RUN: {name}, which this kernel refuses");
+            continue;
+        };
+        let mut refused = TcpStream::connect(&server.address).unwrap();
+        refused.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut response = String::new();
+        refused.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 426 "), "{name}: {response}");
+        let lost = TcpStream::connect(&server.address).unwrap();
+        lost.shutdown(Shutdown::Both).unwrap();
+
+        let crowd: Vec<Child> =
+            (0..20).map(|_| example("mio_client").arg(&server.address).spawn().unwrap()).collect();
+        let (_, client) = TRANSCRIPT.split_at(TRANSCRIPT.find("client: ").unwrap());
+        for member in crowd {
+            let output = member.wait_with_output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), client, "{name}");
+        }
+    }
+}
