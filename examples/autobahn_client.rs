@@ -5,11 +5,13 @@
 //! ```
 //!
 //! With `--features deflate` it offers compression, and takes `--no-deflate`, `--deflate-takeover`
-//! and `--window-bits N`. `--read N` reads at most N bytes at a time.
+//! and `--window-bits N`. `--read N` reads at most N bytes at a time, `--limit NAME=N` sets a limit.
 #![allow(clippy::print_stdout, reason = "it says how far it is")]
 
 #[path = "common/deflate.rs"]
 mod deflate;
+#[path = "common/limits.rs"]
+mod limits;
 
 use bytes::BytesMut;
 use deflate::Deflate;
@@ -28,21 +30,24 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() -> Result<()> {
     let (mut url, mut read, mut deflate) = (None, 64 << 10, Deflate::default());
+    let mut config = Config::default();
+    config.max_message = 64 << 20;
+    config.max_frame = config.max_message;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match &*arg {
             _ if deflate.take(&arg, || args.next())? => {}
             "--read" => read = args.next().unwrap_or_default().parse::<u16>()?.max(1).into(),
+            "--limit" => limits::limit(&mut config, &args.next().unwrap_or_default())
+                .ok_or("--limit wants NAME=N")?,
             _ if arg.starts_with('-') => {
-                return Err(format!("autobahn_client URL [--read N]\n\n{}", deflate::HELP).into());
+                let usage = "usage: autobahn_client URL [--read N] [options]\n\n";
+                return Err(format!("{usage}{}{}", limits::HELP, deflate::HELP).into());
             }
             _ => url = Some(arg),
         }
     }
     let url = url.unwrap_or_else(|| "ws://127.0.0.1:9001".into());
-    let mut config = Config::default();
-    config.max_message = 64 << 20;
-    config.max_frame = config.max_message;
     deflate.configure(&mut config, Role::Client);
     let mut tester = Tester { url, config: Arc::new(config), scratch: vec![0; read] };
 

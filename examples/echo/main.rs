@@ -15,6 +15,10 @@
 
 #[path = "../common/deflate.rs"]
 mod deflate;
+#[path = "../common/farewell.rs"]
+mod farewell;
+#[path = "../common/limits.rs"]
+mod limits;
 mod options;
 mod outgoing;
 mod peer;
@@ -25,7 +29,7 @@ use mio::{Events, Interest, Poll, Token};
 use options::Options;
 use peer::{Peer, Shared, State, Turn};
 use sockless::handshake::Server;
-use sockless::{Config, Delivery, Due, Phase, Role};
+use sockless::{Delivery, Due, Phase, Role};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind};
@@ -80,18 +84,16 @@ struct Echo {
 
 impl Echo {
     fn bind(options: &Options) -> io::Result<Self> {
-        let mut config = Config::default();
-        config.max_message = MAX_MESSAGE;
-        config.max_frame = MAX_MESSAGE;
+        let mut config = options.config.clone();
         if options.stream {
             config.delivery = Delivery::Streamed;
-            config.max_streamed = u64::MAX;
         }
         options.deflate.configure(&mut config, Role::Server);
         let (poll, mut listener) = (Poll::new()?, TcpListener::bind(options.address)?);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let shared = Shared {
             config: Arc::new(config),
+            farewell: options.farewell,
             clock: Instant::now(),
             deadlines: BinaryHeap::new(),
             scratch: vec![0; options.read],

@@ -1,10 +1,11 @@
 //! One connection among others: its states, and what it does when it is its turn.
 
+use crate::farewell::Farewell;
 use crate::outgoing::Outgoing;
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 use sockless::handshake::{Accept, Asked, Server};
-use sockless::{Config, Connection, Event, Keepalive, Phase, Want};
+use sockless::{Config, Connection, Event, Keepalive, Phase, SendError, Want};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 /// What one turn after the other uses.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
+    /// What is said after the first message, if it is to be the last.
+    pub(crate) farewell: Option<Farewell>,
     /// The origin of the core's time.
     pub(crate) clock: Instant,
     /// When to look at the timers of which slot. A peer whose timers have become irrelevant stays
@@ -99,7 +102,7 @@ impl Peer {
     /// What came goes into the core, and what it says goes out. The last word of a connection, be
     /// it a Close or the response that refuses a request, starts the wait for the peer's end.
     fn receive(&mut self, size: usize, slot: usize, shared: &mut Shared) -> io::Result<()> {
-        let Shared { config, scratch, out, .. } = shared;
+        let Shared { config, farewell, scratch, out, .. } = shared;
         let mut input = &mut scratch[..size];
         let mut out = Outgoing::new(out);
         let mut going = true;
@@ -123,15 +126,21 @@ impl Peer {
         // What follows the request are frames.
         if let State::Open(connection, streaming) = &mut self.state {
             while let Some(event) = connection.receive(&mut input, out.small) {
-                match event {
+                let sent = match event {
                     Event::Text(text) => out.text(text, connection),
                     Event::Binary(data) => out.binary(data, connection),
                     Event::Chunk(chunk) => out.chunk(chunk, streaming, connection),
                     // Its Close would be taken for what is missing of the message.
                     Event::Failed(error) if *streaming => return Err(io::Error::other(error)),
-                    _ => Ok(()), // Pongs and Closes are in `out`
-                }
-                .map_err(io::Error::other)?;
+                    _ => continue, // Pongs and Closes are in `out`
+                };
+                let sent = match (*farewell, sent) {
+                    (Some(_), Ok(())) if *streaming => Ok(()),
+                    (Some((code, reason)), Ok(())) => connection.close(code, &reason, out.small),
+                    (Some(_), Err(SendError::Closed)) => Ok(()), // it is said
+                    (_, sent) => sent,
+                };
+                sent.map_err(io::Error::other)?;
             }
             going = connection.want() == Want::Read;
         }

@@ -11,6 +11,8 @@
 
 #[path = "../common/deflate.rs"]
 mod deflate;
+#[path = "../common/farewell.rs"]
+mod farewell;
 mod options;
 mod reading;
 mod session;
@@ -76,7 +78,9 @@ fn run(options: &Options) -> Result<(), Failure> {
         socket.try_clone().map_err(|error| Failure(4, format!("no second handle: {error}")))?;
     thread::spawn(move || reading::read(read_end, receiver, early, &post));
     thread::spawn(move || reading::read_lines(&inputs));
-    Session { socket, sender, timers, clock, slot, out, mute: false, printing: false }.run(&inbox)
+    let farewell = options.farewell;
+    Session { socket, sender, timers, clock, farewell, slot, out, mute: false, printing: false }
+        .run(&inbox)
 }
 
 fn connect(target: &Target, config: &Config) -> io::Result<TcpStream> {

@@ -1,6 +1,7 @@
 //! The command line, and what it makes of the configuration and of the offer.
 
 use crate::deflate::{self, Deflate};
+use crate::farewell::{Farewell, farewell};
 use sockless::handshake::{FieldError, Offer, Target};
 use sockless::{Config, Role};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ come. The end of the input (Ctrl-D) closes the connection.
 
   --protocol P        offer the subprotocol P (may be given again, best first)
   --header 'N: V'     add a field to the request (may be given again)
+  --close CODE:REASON close with this instead of 1000 and nothing
   --ping-interval S   ping the server every S seconds (1.5 is a number)
   --ping-timeout S    give up when a ping is not answered in S seconds (20)
   --help              print this
@@ -38,6 +40,8 @@ pub(crate) struct Options {
     fields: Vec<(String, String)>,
     ping_interval: Option<Duration>,
     ping_timeout: Option<Duration>,
+    /// How to close at the end of the input.
+    pub(crate) farewell: Option<Farewell>,
     deflate: Deflate,
 }
 
@@ -66,6 +70,10 @@ impl Options {
                     let (name, text) =
                         field.split_once(':').ok_or_else(|| wrong("a header is 'Name: value'"))?;
                     options.fields.push((name.into(), text.trim().into()));
+                }
+                "--close" => {
+                    let found = farewell(&value()?);
+                    options.farewell = Some(found.ok_or_else(|| wrong("a Close is CODE:REASON"))?);
                 }
                 "--ping-interval" => options.ping_interval = Some(seconds(value()?)?),
                 "--ping-timeout" => options.ping_timeout = Some(seconds(value()?)?),

@@ -1,5 +1,6 @@
 //! The main thread: what is sent, and when it has taken too long.
 
+use crate::farewell::Farewell;
 use crate::is_temporary;
 use crate::options::Failure;
 use crate::reading::{Input, Slot, lock};
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) sender: Sender,
     pub(crate) timers: Keepalive,
     pub(crate) clock: Instant,
+    /// How to close at the end of the input.
+    pub(crate) farewell: Option<Farewell>,
     pub(crate) slot: Arc<Mutex<Slot>>,
     /// Not written yet. While there is some, no line is taken.
     pub(crate) out: BytesMut,
@@ -81,7 +84,7 @@ impl Session {
             self.sender.reply(&reply, &mut self.out);
         }
         if news.unwanted {
-            self.close(CloseCode::GOING_AWAY);
+            self.close(CloseCode::GOING_AWAY, "");
         }
         if self.mute || self.sender.want() != Want::Read {
             self.timers.phase(Phase::Closing, now);
@@ -92,7 +95,10 @@ impl Session {
     fn take(&mut self, input: Input) {
         match input {
             Input::Slot => {}
-            Input::End => self.close(CloseCode::NORMAL),
+            Input::End => match self.farewell {
+                Some((code, reason)) => self.close(code, &reason),
+                None => self.close(CloseCode::NORMAL, ""),
+            },
             Input::Line(line) => match String::from_utf8(line) {
                 // It can only fail because the connection is closing.
                 Ok(text) => drop(self.sender.send_text(&text, &mut self.out)),
@@ -101,8 +107,8 @@ impl Session {
         }
     }
 
-    fn close(&mut self, code: CloseCode) {
-        if self.sender.close(code, "", &mut self.out).is_ok() {
+    fn close(&mut self, code: CloseCode, reason: &str) {
+        if self.sender.close(code, reason, &mut self.out).is_ok() {
             self.timers.phase(Phase::Closing, self.clock.elapsed());
         }
     }
