@@ -15,8 +15,8 @@ use crate::payload::{Payload, Text};
 use crate::utf8::Utf8;
 use alloc::{string::String, vec::Vec};
 
-/// Bytes unmasked, checked and copied at a time: they stay in the nearest cache from one step to
-/// the next.
+/// Bytes of a text unmasked, checked and copied at a time: they stay in the nearest cache from one
+/// step to the next.
 const BLOCK: usize = 4096;
 
 /// An unfinished message.
@@ -113,9 +113,8 @@ impl Assembler {
                     self.text.reserve_exact(more + 3);
                 }
                 for block in piece.chunks_mut(BLOCK) {
-                    mask.apply(block);
-                    let (completed, whole) =
-                        self.utf8.split(block).map_err(|_| ProtocolError::InvalidUtf8)?;
+                    let split = self.utf8.unmask_and_split(mask, block);
+                    let (completed, whole) = split.map_err(|_| ProtocolError::InvalidUtf8)?;
                     self.text.extend(completed);
                     self.text.push_str(whole);
                 }
@@ -124,10 +123,7 @@ impl Assembler {
                 if self.bytes.capacity() < received {
                     self.bytes.reserve_exact(more);
                 }
-                for block in piece.chunks_mut(BLOCK) {
-                    mask.apply(block);
-                    self.bytes.extend_from_slice(block);
-                }
+                mask.append(piece, &mut self.bytes);
             }
         }
         Ok(())

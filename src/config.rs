@@ -107,6 +107,13 @@ impl Config {
         }
     }
 
+    /// One more than the longest message that may come whole in one frame with a length of 7 or 16
+    /// bits, in whole delivery.
+    pub(crate) fn below(&self) -> u32 {
+        let longest = self.max_frame.min(self.max_message);
+        u32::from(u16::try_from(longest).unwrap_or(u16::MAX)) + 1
+    }
+
     /// The longest compressed form of a message: what does not shrink may grow a little.
     pub(crate) const fn compressed_limit(&self) -> u64 {
         let limit = self.message_limit();

@@ -5,7 +5,13 @@
 //! be cut anywhere, inside a character too; [`Utf8`] carries the unfinished character over the cut
 //! and refuses at the first byte that no continuation can save. It holds no text itself.
 //!
+//! A whole text is unmasked and judged in one pass where it is ASCII.
+//!
 //! Invariant: `pending[..len]` is a proper prefix of some character's encoding, so `len <= 3`.
+#![allow(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+use crate::mask::Mask;
 
 /// A UTF-8 check over a stream of pieces.
 ///
@@ -81,6 +87,20 @@ impl Utf8 {
         }
     }
 
+    /// [`split`](Self::split) of a piece that is unmasked first.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn unmask_and_split<'p>(
+        &mut self,
+        mask: &mut Mask,
+        piece: &'p mut [u8],
+    ) -> Result<(Option<char>, &'p str), InvalidUtf8> {
+        if mask.apply_judging(piece) && self.is_boundary() {
+            // SAFETY: all of `piece` was just seen to be ASCII.
+            return Ok((None, unsafe { core::str::from_utf8_unchecked(piece) }));
+        }
+        self.split(piece)
+    }
+
     /// Takes from `piece` what the pending character lacks: the character, if that completes it,
     /// and how many bytes were taken.
     fn complete(&mut self, piece: &[u8]) -> Result<(Option<char>, usize), InvalidUtf8> {
@@ -117,6 +137,32 @@ impl Utf8 {
         self.len = u8::try_from(tail.len().min(self.pending.len())).unwrap_or_default();
     }
 }
+
+/// Unmasks a whole text in place; `None` when it is not UTF-8.
+#[cfg(feature = "alloc")]
+#[inline(never)]
+pub(crate) fn unmask(mut mask: Mask, payload: &mut [u8]) -> Option<&str> {
+    if mask.apply_judging(payload) {
+        // SAFETY: the verdict on all of `payload`, which nothing has written to since, is ASCII,
+        // and that is UTF-8.
+        return Some(unsafe { core::str::from_utf8_unchecked(payload) });
+    }
+    whole(payload)
+}
+
+/// A whole text, if it is UTF-8.
+#[cfg(feature = "alloc")]
+fn whole(text: &[u8]) -> Option<&str> {
+    #[cfg(feature = "simdutf8")]
+    if text.len() >= WIDE {
+        return simdutf8::basic::from_utf8(text).ok();
+    }
+    core::str::from_utf8(text).ok()
+}
+
+/// From this many bytes on, the SIMD validator is ahead of the standard library's.
+#[cfg(all(feature = "alloc", feature = "simdutf8"))]
+const WIDE: usize = 64;
 
 /// How many bytes of `tail`, which starts with an error, could still have been UTF-8: none when its
 /// first byte can start no character, else what `core` counts as the invalid sequence.

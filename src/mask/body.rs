@@ -45,7 +45,7 @@ pub(super) unsafe trait Vector: Copy {
 }
 
 /// XORs `piece` with the key, in place. With `VERDICT`, whether what came out is ASCII.
-#[inline]
+#[inline(always)]
 pub(super) fn apply<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
     let (place, len) = (piece.as_mut_ptr(), piece.len());
     // SAFETY: one exclusive slice of `len` bytes, as both.

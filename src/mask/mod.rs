@@ -69,7 +69,8 @@ impl Mask {
     }
 
     /// Masks or unmasks the next piece of the payload in place.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     pub fn apply(&mut self, piece: &mut [u8]) {
         body::apply::<false>(self.turned, piece);
         self.turn(piece.len());

@@ -33,7 +33,7 @@ macro_rules! has {
 ///
 /// # Safety
 /// As for `body::long`.
-#[inline]
+#[inline(never)]
 pub(super) unsafe fn long<const VERDICT: bool>(
     key: u32,
     from: *const u8,

@@ -19,6 +19,7 @@ use crate::frame::{Expect, Header, Kind, MAX_HEADER, Opcode};
 use crate::mask::Mask;
 use crate::role::Role;
 use crate::single::Single;
+use crate::utf8;
 use alloc::{boxed::Box, sync::Arc};
 use core::{fmt, mem};
 
@@ -54,6 +55,9 @@ pub struct Receiver {
     inflation: Inflation,
     role: Role,
     ended: Ended,
+    /// A whole message in one frame that is shorter than this is handed out without another look
+    /// at all of the above; 0 while anything is under way, and until the first call.
+    below: u32,
 }
 
 /// What the next byte belongs to.
@@ -95,7 +99,7 @@ impl Receiver {
 
     const fn new(config: Arc<Config>, role: Role) -> Self {
         let (message, control, inflation) = (None, None, Inflation::NONE);
-        Self { config, stage: START, message, control, inflation, role, ended: Ended::No }
+        Self { config, stage: START, message, control, inflation, role, ended: Ended::No, below: 0 }
     }
 
     /// Takes compressed messages, as agreed in the handshake.
@@ -114,46 +118,43 @@ impl Receiver {
     #[inline]
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         match self.single(input) {
-            Some(event) => Some(event),
+            Some(single) => Some(self.whole(single)),
             None => self.receive_any(input),
         }
     }
 
-    /// A message in one frame that lies whole in the input, where nothing else is under way.
-    /// Whatever this leaves alone, right or wrong, is for [`receive_any`](Self::receive_any).
-    #[inline]
-    fn single<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
-        if !self.is_between_messages() {
-            return None;
-        }
-        let single = Single::parse(input, self.role.expects_mask())?;
-        let len = (single.end - single.start) as u64;
-        if len > self.config.max_frame || len > self.config.max_message {
-            return None;
-        }
-        let frame = take(input, single.end);
-        let payload = frame.get_mut(single.start..).unwrap_or_default();
-        Mask::new(single.key).apply(payload);
-        Some(whole(single.kind, payload).unwrap_or_else(|error| self.fail(error)))
+    /// A message in one frame that lies whole in the input, where nothing else is under way. What
+    /// this leaves alone, right or wrong, is for [`receive_any`](Self::receive_any).
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
+    pub(crate) fn single<'b>(&self, input: &mut &'b mut [u8]) -> Option<Single<'b>> {
+        Single::take(input, self.role.expects_mask(), self.below)
     }
 
-    /// Whether nothing is under way, and whole messages are what is wanted.
-    #[inline]
-    fn is_between_messages(&self) -> bool {
-        matches!(self.stage, Stage::Header { len: 0, .. })
-            && matches!(self.ended, Ended::No)
-            && matches!(self.config.delivery, Delivery::Whole)
-            && self.message.is_none()
+    /// The event of a message that lies whole in the input: it is unmasked there.
+    fn whole<'b>(&mut self, Single { kind, key, payload }: Single<'b>) -> Event<'b> {
+        let mut mask = Mask::new(key);
+        match kind {
+            Kind::Binary => {
+                mask.apply(payload);
+                Event::Binary(payload.into())
+            }
+            Kind::Text => match utf8::unmask(mask, payload) {
+                Some(text) => Event::Text(text.into()),
+                None => self.fail(ProtocolError::InvalidUtf8),
+            },
+        }
     }
 
     #[cold]
-    fn fail<'b>(&mut self, error: ProtocolError) -> Event<'b> {
+    pub(crate) fn fail<'b>(&mut self, error: ProtocolError) -> Event<'b> {
         self.end(Ended::Failed(error));
+        self.below = 0;
         Event::Failed(error)
     }
 
     #[inline(never)]
-    fn receive_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
+    pub(crate) fn receive_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         let result = match self.ended {
             Ended::No => self.advance(input),
             Ended::Failing(error) => Err(error),
@@ -162,7 +163,17 @@ impl Receiver {
                 return None;
             }
         };
-        result.unwrap_or_else(|error| Some(self.fail(error)))
+        let event = result.unwrap_or_else(|error| Some(self.fail(error)));
+        self.below = if self.is_between_messages() { self.config.below() } else { 0 };
+        event
+    }
+
+    /// Whether nothing is under way, and whole messages are what is wanted.
+    fn is_between_messages(&self) -> bool {
+        matches!(self.stage, Stage::Header { len: 0, .. })
+            && matches!(self.ended, Ended::No)
+            && matches!(self.config.delivery, Delivery::Whole)
+            && self.message.is_none()
     }
 
     /// The rule that the peer broke, once [`Event::Failed`] has said so.
@@ -177,6 +188,7 @@ impl Receiver {
     /// reason of the peer's Close ([`CloseCode::NO_STATUS`] if it had none, [`CloseCode::ABNORMAL`]
     /// if none came, RFC 6455 sections 7.1.5 and 7.1.6).
     pub fn eof(&mut self) -> (CloseCode, CloseReason) {
+        self.below = 0;
         match self.ended {
             Ended::No | Ended::Failing(_) => self.end(Ended::Lost),
             Ended::Failed(_) | Ended::Closed | Ended::Lost => {}
@@ -293,9 +305,8 @@ impl Receiver {
             match self.config.delivery {
                 Delivery::Whole => {
                     self.stage = START;
-                    let payload = take(input, size);
-                    mask.apply(payload);
-                    return whole(kind, payload).map(Some);
+                    let (key, payload) = (header.mask.unwrap_or_default(), take(input, size));
+                    return Ok(Some(self.whole(Single { kind, key, payload })));
                 }
                 Delivery::Streamed => {
                     let payload = input.get_mut(..size).unwrap_or_default();
@@ -419,17 +430,6 @@ impl fmt::Debug for Receiver {
     }
 }
 
-/// The event of a message that lies whole in the input.
-fn whole(kind: Kind, payload: &mut [u8]) -> Result<Event<'_>, ProtocolError> {
-    match kind {
-        Kind::Binary => Ok(Event::Binary(payload.into())),
-        Kind::Text => match core::str::from_utf8(payload) {
-            Ok(text) => Ok(Event::Text(text.into())),
-            Err(_) => Err(ProtocolError::InvalidUtf8),
-        },
-    }
-}
-
 /// `len` as a size, if the input holds that much.
 fn within(input: &[u8], len: u64) -> Option<usize> {
     usize::try_from(len).ok().filter(|size| *size <= input.len())
@@ -441,6 +441,7 @@ fn at_most(input: &[u8], left: u64) -> usize {
 }
 
 /// Takes the first `size` bytes off the input, or all of it.
+#[inline]
 fn take<'b>(input: &mut &'b mut [u8], size: usize) -> &'b mut [u8] {
     let all = mem::take(input);
     let (taken, rest) = all.split_at_mut(size.min(all.len()));
