@@ -113,7 +113,7 @@ impl<'r> Accept<'r> {
 
     /// Whether the request's origin may connect.
     pub(super) fn allows_origin(&self) -> bool {
-        self.origins.allow(self.request.origin(), self.request.parsed_authority())
+        self.request.is_from(self.origins)
     }
 
     /// The connection, and what is agreed, the handshake's own configuration being `given`. The

@@ -5,6 +5,7 @@
 //!
 //! Invariant: `host` is not empty, is ASCII, and has brackets exactly if it is an IPv6 address.
 
+use super::class::is_name_byte;
 use core::net::Ipv6Addr;
 
 /// A host, and a port unless it was left out.
@@ -17,23 +18,8 @@ pub(super) struct Authority<'a> {
 impl<'a> Authority<'a> {
     /// Parses all of `text`.
     pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
-        let text = core::str::from_utf8(text).ok()?;
-        let end = if text.starts_with('[') {
-            text.find(']')? + 1
-        } else {
-            text.find(':').unwrap_or(text.len())
-        };
-        let (host, port) = text.split_at_checked(end)?;
-        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let is_host = match address {
-            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-            None => is_name(host.as_bytes()),
-        };
-        let port = match (port, port.strip_prefix(':')) {
-            ("", _) | (_, Some("")) => None,
-            (_, digits) => Some(parse_port(digits?)?),
-        };
-        is_host.then_some(Self { host, port })
+        let (len, port) = split(text)?;
+        Some(Self { host: core::str::from_utf8(text.get(..len)?).ok()?, port })
     }
 
     /// Whether both name the same host and port, `default` being the port of one without.
@@ -43,30 +29,56 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// The default port of a scheme, compared without case.
-pub(super) fn default_port(scheme: &str) -> Option<u16> {
-    const PORTS: [(&str, u16); 4] = [("http", 80), ("https", 443), ("ws", 80), ("wss", 443)];
-    PORTS.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)).map(|&(_, port)| port)
+/// Whether `text` is one.
+pub(super) fn is_authority(text: &[u8]) -> bool {
+    split(text).is_some()
 }
 
-/// `reg-name` (RFC 3986 section 3.2.2) without the comma, which would make one Host of a list.
-fn is_name(mut text: &[u8]) -> bool {
-    let mut is_empty = true;
-    loop {
-        text = match text {
-            [] => return !is_empty,
-            [b'%', a, b, rest @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => rest,
-            [first, rest @ ..] if first.is_ascii_alphanumeric() => rest,
-            [first, rest @ ..] if b"-._~!$&'()*+;=".contains(first) => rest,
-            _ => return false,
-        };
-        is_empty = false;
+/// How long the host is, and the port.
+fn split(text: &[u8]) -> Option<(usize, Option<u16>)> {
+    let len = if text.starts_with(b"[") {
+        let end = text.iter().position(|&byte| byte == b']')?;
+        let address = core::str::from_utf8(text.get(1..end)?).ok()?;
+        address.parse::<Ipv6Addr>().ok()?;
+        end + 1
+    } else {
+        name_len(text)
+    };
+    match text.get(len..)? {
+        _ if len == 0 => None,
+        [] | [b':'] => Some((len, None)),
+        [b':', digits @ ..] => Some((len, Some(parse_port(digits)?))),
+        _ => None,
     }
 }
 
-fn parse_port(digits: &str) -> Option<u16> {
-    // `parse` alone would take a sign.
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+/// The default port of a scheme, compared without case.
+pub(super) fn default_port(scheme: &[u8]) -> Option<u16> {
+    const PORTS: [(&str, u16); 4] = [("http", 80), ("https", 443), ("ws", 80), ("wss", 443)];
+    PORTS
+        .iter()
+        .find(|(name, _)| scheme.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|&(_, port)| port)
+}
+
+/// How long the `reg-name` (RFC 3986 section 3.2.2) at the start is.
+fn name_len(text: &[u8]) -> usize {
+    let mut len = 0;
+    loop {
+        let rest = text.get(len..).unwrap_or_default();
+        len += rest.iter().position(|&byte| !is_name_byte(byte)).unwrap_or(rest.len());
+        match text.get(len..) {
+            Some([b'%', a, b, ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => len += 3,
+            _ => return len,
+        }
+    }
+}
+
+fn parse_port(digits: &[u8]) -> Option<u16> {
+    digits.iter().try_fold(0_u16, |port, &digit| {
+        let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+        port.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 #[cfg(test)]
@@ -129,7 +141,7 @@ mod tests {
         assert!(parse("A.b").is_same(parse("a.B:443"), 443));
         assert!(!parse("a.b").is_same(parse("a.b:443"), 80));
         assert!(!parse("a.b").is_same(parse("a.b.c"), 80));
-        assert_eq!(default_port("HTTPS"), Some(443));
-        assert_eq!(default_port("ftp"), None);
+        assert_eq!(default_port(b"HTTPS"), Some(443));
+        assert_eq!(default_port(b"ftp"), None);
     }
 }

@@ -21,13 +21,13 @@
 //! Invariant: there is no key here, nor an answer to one: they are neither read nor written.
 
 use super::authority::Authority;
+use super::class::is_target_byte;
 use super::error::RequestError;
 use super::facts::RequestFacts;
 use super::name::Name;
 use super::parts::PseudoHeaders;
 use super::refusal::Refusal;
 use super::request::Request;
-use super::target::is_target_byte;
 use super::written::Written;
 use crate::config::Config;
 use alloc::borrow::Cow;

@@ -7,14 +7,14 @@
 //!
 //! Invariant: facts hold no bytes; every [`Span`] lies in the head that they were taken from.
 
-use super::authority::Authority;
+use super::authority::{Authority, is_authority};
+use super::class::{is_target_byte, token_len};
 use super::error::RequestError;
 use super::extensions;
-use super::head::{Lines, Span, is_token_byte};
+use super::head::{Lines, Span};
 use super::key;
 use super::list::{self, List, is_protocol, is_token};
-use super::name::Name;
-use super::target::is_target_byte;
+use super::name::{self, Name};
 
 /// A field that may come once: where it is, and how often it came.
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,6 +102,7 @@ impl Lines for RequestFacts {
         Ok(true)
     }
 
+    #[inline]
     fn field(&mut self, head: &[u8], name: Span, value: Span) -> Result<(), RequestError> {
         let text = value.of(head);
         match Name::of(name.of(head)) {
@@ -113,11 +114,11 @@ impl Lines for RequestFacts {
             Name::TransferEncoding => self.transfer_encoding = true,
             Name::Expect => self.expect = true,
             Name::Upgrade => self.upgrade.add(text, |element| {
-                self.upgrade_has_websocket |= element.eq_ignore_ascii_case(b"websocket");
+                self.upgrade_has_websocket |= name::is(element, b"websocket");
                 is_protocol(element)
             }),
             Name::Connection => self.connection.add(text, |element| {
-                self.connection_has_upgrade |= element.eq_ignore_ascii_case(b"upgrade");
+                self.connection_has_upgrade |= name::is(element, b"upgrade");
                 is_token(element)
             }),
             Name::Protocol => self.subprotocols.add(text, is_token),
@@ -142,7 +143,7 @@ impl RequestFacts {
         };
         let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
         self.version = (digit(major)?, digit(minor)?);
-        let end = rest.iter().position(|&byte| !is_token_byte(byte))?;
+        let end = token_len(rest);
         let (method, target) = rest.split_at_checked(end)?;
         let [b' ', target @ ..] = target else { return None };
         if method.is_empty() || target.is_empty() || !target.iter().all(|&b| is_target_byte(b)) {
@@ -176,11 +177,11 @@ impl RequestFacts {
             let start = colon + 3;
             let rest = target.get(start..)?;
             let len = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
-            Authority::parse(rest.get(..len)?)?;
+            is_authority(rest.get(..len)?).then_some(())?;
             self.authority = span.part(start..start + len);
             start + len
         } else {
-            Authority::parse(target)?;
+            is_authority(target).then_some(())?;
             self.form = Form::Authority;
             return Some(());
         };
@@ -269,7 +270,7 @@ impl RequestFacts {
         self.host.only().is_some_and(|host| {
             let host = host.of(head);
             let may_be_empty = matches!(self.form, Form::Absolute(_));
-            Authority::parse(host).is_some() || host.is_empty() && may_be_empty
+            is_authority(host) || host.is_empty() && may_be_empty
         })
     }
 
@@ -284,8 +285,8 @@ impl RequestFacts {
         self.origin.lines == 0 || self.origin.only().is_some_and(|o| o.of(head).is_ascii())
     }
 
-    pub(super) fn origin<'a>(&self, head: &'a [u8]) -> Option<&'a str> {
-        self.origin.only().map(|origin| origin.text(head))
+    pub(super) fn origin(&self) -> Option<Span> {
+        self.origin.only()
     }
 
     pub(super) fn key<'a>(&self, head: &'a [u8]) -> &'a [u8] {
@@ -334,6 +335,9 @@ fn parse_version(text: &[u8]) -> Option<u8> {
 /// strings" (RFC 6455 section 4.1, item 10). A well-formed list has no more elements than there is
 /// room for, so a comparison of all pairs is bounded.
 fn has_duplicates(facts: &RequestFacts, head: &[u8]) -> bool {
+    if facts.subprotocols.len() < 2 {
+        return false;
+    }
     let mut seen = [""; list::MAX_ELEMENTS as usize];
     subprotocols(facts, head).zip(0..).any(|(offer, count)| {
         let Some((before, rest)) = seen.split_at_mut_checked(count) else { return true };

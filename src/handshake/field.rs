@@ -5,7 +5,8 @@
 //!
 //! Invariant: `wire` is zero or more complete field lines.
 
-use super::head::{is_control, trim};
+use super::class::is_control;
+use super::head::trim;
 use super::list::is_token;
 use alloc::vec::Vec;
 use core::fmt;

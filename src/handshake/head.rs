@@ -4,10 +4,12 @@
 //! takes CRLF only, no obs-fold, no space before a colon, and refuses a control character at the
 //! byte that shows it, so that a TLS ClientHello or noise is answered at once.
 //!
-//! Invariant: no byte is looked at again once a later one was, except a CR that waits for its LF:
-//! the work for a head of n bytes is O(n) however it was cut. All that is decided, is decided in
+//! Invariant: no byte is looked at again once a later one was, except a CR that waits for its LF
+//! and, once, the line that a read ends in: the work for a head of n bytes is O(n) however it was
+//! cut. All that is decided, is decided in
 //! the order of the stream, so the outcome does not depend on the cuts either.
 
+use super::class::{first_control, token_len};
 use crate::config::Config;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -171,7 +173,17 @@ impl Scanner {
         head: &[u8],
         lines: &mut L,
     ) -> Result<Option<usize>, L::Error> {
-        while let Some(line) = self.line(config, head)? {
+        loop {
+            if self.started && self.scanned == self.line && self.fields < config.max_fields {
+                if let Some(field) = WholeField::find(config, head, self.line) {
+                    self.fields += 1;
+                    self.line = field.next_line;
+                    self.scanned = self.line;
+                    lines.field(head, field.name, field.value)?;
+                    continue;
+                }
+            }
+            let Some(line) = self.line(config, head)? else { return Ok(None) };
             let text = line.of(head);
             if !self.started {
                 self.started = lines.start(head, line)?;
@@ -188,7 +200,6 @@ impl Scanner {
                 (self.started, self.fields) = (false, 0);
             }
         }
-        Ok(None)
     }
 
     /// The next line without its CRLF, if all of it has come.
@@ -245,6 +256,37 @@ impl Scanner {
     }
 }
 
+/// A field whose line has come whole and breaks no rule, as nearly all do.
+struct WholeField {
+    name: Span,
+    value: Span,
+    next_line: usize,
+}
+
+impl WholeField {
+    /// The field in the line at `start`, in one pass over it. Whatever is short of that is left to
+    /// [`Scanner::line`], which knows what is wrong, and first.
+    #[inline]
+    fn find(config: &Config, head: &[u8], start: usize) -> Option<Self> {
+        let head = head.get(..config.max_head.min(u32::MAX as usize)).unwrap_or(head);
+        // Where the next line starts must not wait for what is in this one.
+        let rest = head.get(start..)?;
+        let (line, after) = rest.split_at_checked(first_control(rest)?)?;
+        if !after.starts_with(b"\r\n") || line.len() > config.max_line {
+            return None;
+        }
+        let name_len = token_len(line);
+        let (_, value) = line.split_at_checked(name_len).filter(|_| name_len > 0)?;
+        let value = trim_start(value.strip_prefix(b":")?);
+        let value_start = start + line.len() - value.len();
+        Some(Self {
+            name: Span::new(start, start + name_len),
+            value: Span::new(value_start, value_start + trim_end(value).len()),
+            next_line: start + line.len() + 2,
+        })
+    }
+}
+
 /// The fields of a head that has been read: names and values as received.
 #[derive(Clone)]
 pub struct Fields<'a> {
@@ -281,34 +323,26 @@ impl<'a> Iterator for Fields<'a> {
 /// A line that starts with whitespace is obs-fold, and "no whitespace is allowed between the field
 /// name and colon": both fail because neither is a token character.
 fn split_field(line: &[u8]) -> Option<(core::ops::Range<usize>, core::ops::Range<usize>)> {
-    let colon = line.iter().position(|&byte| !is_token_byte(byte))?;
+    let colon = token_len(line);
     if colon == 0 || line.get(colon) != Some(&b':') {
         return None;
     }
-    let value = line.get(colon + 1..)?;
-    let left = value.len() - trim_start(value).len();
-    let start = colon + 1 + left;
-    Some((0..colon, start..start + trim(value).len()))
-}
-
-/// tchar (RFC 9110 section 5.6.2).
-pub(super) const fn is_token_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
-        | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
-}
-
-/// A control character that no line may hold: any but HTAB (RFC 9110 section 5.5).
-pub(super) const fn is_control(byte: u8) -> bool {
-    byte < b' ' && byte != b'\t' || byte == 0x7f
+    let value = trim_start(line.get(colon + 1..)?);
+    let start = line.len() - value.len();
+    Some((0..colon, start..start + trim_end(value).len()))
 }
 
 /// Without the optional whitespace around it (RFC 9110 section 5.6.3): SP and HTAB only.
-pub(super) fn trim(mut value: &[u8]) -> &[u8] {
+#[inline]
+pub(super) fn trim(value: &[u8]) -> &[u8] {
+    trim_start(trim_end(value))
+}
+
+fn trim_end(mut value: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
-    trim_start(value)
+    value
 }
 
 /// Without the optional whitespace before it.
@@ -317,19 +351,6 @@ pub(super) fn trim_start(mut value: &[u8]) -> &[u8] {
         value = rest;
     }
     value
-}
-
-/// Where the first control character is. Sixteen bytes at a time, without a branch for each.
-fn first_control(bytes: &[u8]) -> Option<usize> {
-    let mut rest = bytes;
-    while let Some((block, after)) = rest.split_first_chunk::<16>() {
-        if block.iter().fold(false, |found, &byte| found | is_control(byte)) {
-            break;
-        }
-        rest = after;
-    }
-    let clean = bytes.len() - rest.len();
-    rest.iter().position(|&byte| is_control(byte)).map(|at| clean + at)
 }
 
 #[cfg(test)]
@@ -414,21 +435,6 @@ mod tests {
         ] {
             let found = split_field(line.as_bytes());
             assert_eq!(found.map(|(name, value)| (&line[name], &line[value])), wanted, "{line}");
-        }
-    }
-
-    #[test]
-    fn controls_are_found_wherever_they_are() {
-        for len in 0..70 {
-            let clean = vec![b'a'; len];
-            assert_eq!(first_control(&clean), None);
-            for at in 0..len {
-                for control in [b'\r', b'\n', 0, 0x1f, 0x7f] {
-                    let mut bytes = clean.clone();
-                    (bytes[at], bytes[len - 1]) = (control, b'\0');
-                    assert_eq!(first_control(&bytes), Some(at), "{control} at {at} of {len}");
-                }
-            }
         }
     }
 }

@@ -6,7 +6,8 @@
 //! Invariant: a list that was found well-formed has 1 to [`MAX_ELEMENTS`] elements, and no more
 //! than [`MAX_EMPTY`] empty places between them.
 
-use super::head::{is_token_byte, trim, trim_start};
+use super::class::{is_token_byte, token_len};
+use super::head::{trim, trim_start};
 use alloc::borrow::Cow;
 use alloc::string::String;
 
@@ -28,18 +29,24 @@ pub(super) struct List {
 impl List {
     /// Adds a field line; `each` says of every element whether it is well-formed.
     pub(super) fn add<'a>(&mut self, value: &'a [u8], mut each: impl FnMut(&'a [u8]) -> bool) {
+        // One token, as in most lists: there is nothing to split.
+        if is_token(value) {
+            return self.count(value, &mut each);
+        }
         for element in value.split(|&byte| byte == b',').map(trim) {
-            let (count, most) = if element.is_empty() {
-                (&mut self.empty, MAX_EMPTY)
-            } else {
-                (&mut self.elements, MAX_ELEMENTS)
-            };
-            if *count == most || !element.is_empty() && !each(element) {
-                self.broken = true;
-            }
-            if self.broken {
-                return;
-            }
+            self.count(element, &mut each);
+        }
+    }
+
+    fn count<'a>(&mut self, element: &'a [u8], each: &mut impl FnMut(&'a [u8]) -> bool) {
+        let (count, most) = if element.is_empty() {
+            (&mut self.empty, MAX_EMPTY)
+        } else {
+            (&mut self.elements, MAX_ELEMENTS)
+        };
+        if self.broken || *count == most || !element.is_empty() && !each(element) {
+            self.broken = true;
+        } else {
             *count += 1;
         }
     }
@@ -67,13 +74,13 @@ pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &str> + Clone {
 
 /// `token` (RFC 9110 section 5.6.2).
 pub(super) fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&byte| is_token_byte(byte))
+    !text.is_empty() && token_len(text) == text.len()
 }
 
 /// `protocol-name ["/" protocol-version]`, an element of Upgrade (RFC 9110 section 7.8).
 pub(super) fn is_protocol(text: &[u8]) -> bool {
-    match text.iter().position(|&byte| byte == b'/').and_then(|at| text.split_at_checked(at)) {
-        Some((name, [_, version @ ..])) => is_token(name) && is_token(version),
+    match text.get(token_len(text)..) {
+        Some([b'/', version @ ..]) => !text.starts_with(b"/") && is_token(version),
         _ => is_token(text),
     }
 }
@@ -108,8 +115,7 @@ impl<'a> Cursor<'a> {
     /// The token that is next.
     pub(super) fn token(&mut self) -> Option<&'a str> {
         let text = trim_start(self.0);
-        let len = text.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(text.len());
-        let (token, rest) = text.split_at_checked(len)?;
+        let (token, rest) = text.split_at_checked(token_len(text))?;
         self.0 = rest;
         core::str::from_utf8(token).ok().filter(|token| !token.is_empty())
     }

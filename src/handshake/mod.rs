@@ -27,6 +27,8 @@ mod asking;
 #[cfg(feature = "alloc")]
 mod authority;
 #[cfg(feature = "alloc")]
+mod class;
+#[cfg(feature = "alloc")]
 mod client;
 #[cfg(feature = "alloc")]
 mod error;

@@ -22,26 +22,35 @@ pub(super) enum Name {
 
 impl Name {
     /// "Field names are case-insensitive" (RFC 9110 section 5.1).
+    #[inline]
     pub(super) fn of(name: &[u8]) -> Self {
         // Few names share a length, so most are told apart without a look at their bytes.
-        let candidates: &[(&[u8], Self)] = match name.len() {
-            4 => &[(b"host", Self::Host)],
-            6 => &[(b"origin", Self::Origin), (b"expect", Self::Expect)],
-            7 => &[(b"upgrade", Self::Upgrade)],
-            10 => &[(b"connection", Self::Connection)],
-            14 => &[(b"content-length", Self::ContentLength)],
-            17 => {
-                &[(b"sec-websocket-key", Self::Key), (b"transfer-encoding", Self::TransferEncoding)]
-            }
-            20 => &[(b"sec-websocket-accept", Self::Accept)],
-            21 => &[(b"sec-websocket-version", Self::Version)],
-            22 => &[(b"sec-websocket-protocol", Self::Protocol)],
-            24 => &[(b"sec-websocket-extensions", Self::Extensions)],
-            _ => &[],
-        };
-        let found = candidates.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map_or(Self::Other, |&(_, name)| name)
+        match name.len() {
+            4 if is(name, b"host") => Self::Host,
+            6 if is(name, b"origin") => Self::Origin,
+            6 if is(name, b"expect") => Self::Expect,
+            7 if is(name, b"upgrade") => Self::Upgrade,
+            10 if is(name, b"connection") => Self::Connection,
+            14 if is(name, b"content-length") => Self::ContentLength,
+            17 if is(name, b"sec-websocket-key") => Self::Key,
+            17 if is(name, b"transfer-encoding") => Self::TransferEncoding,
+            20 if is(name, b"sec-websocket-accept") => Self::Accept,
+            21 if is(name, b"sec-websocket-version") => Self::Version,
+            22 if is(name, b"sec-websocket-protocol") => Self::Protocol,
+            24 if is(name, b"sec-websocket-extensions") => Self::Extensions,
+            _ => Self::Other,
+        }
     }
+}
+
+/// Whether `name` is the one that is `known`, in small letters. With a length that is known, bytes
+/// are compared side by side.
+#[inline]
+pub(super) fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
+    <&[u8; N]>::try_from(name).is_ok_and(|name| {
+        let differs = |all, (a, b): (&u8, &u8)| all | (a.to_ascii_lowercase() ^ b);
+        name.iter().zip(known).fold(0, differs) == 0
+    })
 }
 
 #[cfg(test)]

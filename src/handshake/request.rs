@@ -11,6 +11,7 @@ use super::extensions::{Extension, Extensions};
 use super::facts::{self, RequestFacts};
 use super::head::Fields;
 use super::name::Name;
+use super::origin::Origins;
 use alloc::borrow::Cow;
 use core::fmt;
 use core::ops::Deref;
@@ -53,7 +54,8 @@ impl<'b> PlainRequest<'b> {
 
     /// The host that was asked, as sent, without its port; an IPv6 address has brackets.
     pub fn host(&self) -> &str {
-        self.parsed_authority().map_or("", |authority| authority.host)
+        let authority = Authority::parse(self.facts.authority().of(&self.head));
+        authority.map_or("", |authority| authority.host)
     }
 
     /// Whether the target is in absolute-form and names another host than Host does. Parties on
@@ -67,7 +69,7 @@ impl<'b> PlainRequest<'b> {
     /// "A request without this field SHOULD NOT be interpreted as coming from a browser client";
     /// one with it may be any client.
     pub fn origin(&self) -> Option<&str> {
-        self.facts.origin(&self.head)
+        self.facts.origin().map(|origin| origin.text(&self.head))
     }
 
     /// All fields, in order: names as sent, values without the whitespace around them.
@@ -78,10 +80,6 @@ impl<'b> PlainRequest<'b> {
     /// The value of the first field of this name, which is compared without case.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         self.fields().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    pub(super) fn parsed_authority(&self) -> Option<Authority<'_>> {
-        Authority::parse(self.facts.authority().of(&self.head))
     }
 }
 
@@ -116,9 +114,17 @@ impl<'b> Request<'b> {
 
     /// The extensions that the client offers, in its order of preference.
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> + Clone {
-        self.fields()
+        let is_offered = self.facts.extensions.is_present();
+        let fields = Fields::new(if is_offered { &self.head } else { &[] }, self.facts.fields);
+        fields
             .filter(|(name, _)| Name::of(name.as_bytes()) == Name::Extensions)
             .flat_map(|(_, value)| Extensions(value))
+    }
+
+    /// Whether these origins may connect.
+    pub(super) fn is_from(&self, allowed: Origins<'_>) -> bool {
+        let authority = self.facts.authority().of(&self.head);
+        self.facts.origin().is_none_or(|origin| allowed.allow(origin.of(&self.head), authority))
     }
 
     /// Empty if it is an extended CONNECT.

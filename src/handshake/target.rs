@@ -6,6 +6,7 @@
 //! Invariant: `host` and `resource` are visible ASCII, so neither can end a line of the request.
 
 use super::authority::{Authority, default_port};
+use super::class::is_target_byte;
 use alloc::string::String;
 use core::fmt;
 
@@ -61,7 +62,7 @@ impl Target {
         Ok(Self {
             secure,
             host: authority.host.into(),
-            port: authority.port.or(default_port(scheme)).unwrap_or_default(),
+            port: authority.port.or(default_port(scheme.as_bytes())).unwrap_or_default(),
             resource,
         })
     }
@@ -91,7 +92,7 @@ impl Target {
     /// # Ok::<(), sockless::handshake::TargetError>(())
     /// ```
     pub fn authority(&self) -> impl fmt::Display + '_ {
-        let port = (default_port(self.scheme()) != Some(self.port)).then_some(self.port);
+        let port = (default_port(self.scheme().as_bytes()) != Some(self.port)).then_some(self.port);
         AuthorityText { host: &self.host, port }
     }
 
@@ -125,14 +126,6 @@ impl fmt::Display for AuthorityText<'_> {
         f.write_str(self.host)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
-}
-
-/// A byte that may stand in a path or query on the wire, in either direction.
-///
-/// Visible ASCII without `#` and `\`. Some of it ought to be percent-encoded by RFC 3986; browsers
-/// send it as it is, and it is no danger to a line that is cut at its spaces.
-pub(super) const fn is_target_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'#' && byte != b'\\'
 }
 
 /// A URI that no connection can be opened to. By its component.

@@ -6,7 +6,8 @@
 //!
 //! Invariant: no value can end its line, so a head has the fields it was given, and no others.
 
-use super::head::{HeadError, Intake, Lines, is_control};
+use super::class::first_control;
+use super::head::{HeadError, Intake, Lines};
 use super::list::is_token;
 use crate::config::Config;
 use alloc::vec::Vec;
@@ -45,7 +46,7 @@ impl Written {
 
     /// What is beyond the longest head is not copied: that it is there is enough.
     fn put(&mut self, bytes: &[u8]) {
-        if bytes.iter().any(|&byte| is_control(byte)) {
+        if first_control(bytes).is_some() {
             self.error = self.error.or(Some(HeadError::Control));
         }
         let room = self.max.saturating_add(1).saturating_sub(self.head.len());
