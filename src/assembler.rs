@@ -8,6 +8,7 @@
 
 use crate::compression::Inflation;
 use crate::config::Config;
+use crate::draft::Draft;
 use crate::error::ProtocolError;
 use crate::frame::Kind;
 use crate::mask::Mask;
@@ -31,7 +32,9 @@ pub(crate) struct Assembler {
     /// The text so far, and whether it may end here. Only for `Kind::Text`.
     pub(crate) utf8: Utf8,
     text: String,
-    /// The bytes so far, of `Kind::Binary`; of a compressed text, what was inflated last.
+    /// The text so far, if it is compressed.
+    draft: Draft,
+    /// The bytes so far, of `Kind::Binary`.
     bytes: Vec<u8>,
     /// The lengths that the frames so far declared, all below 2^63 and within the message limit.
     len: u64,
@@ -54,6 +57,7 @@ impl Assembler {
             more: false,
             utf8: Utf8::new(),
             text: String::new(),
+            draft: Draft::new(),
             bytes: Vec::new(),
             len: 0,
             fragments: 0,
@@ -137,28 +141,16 @@ impl Assembler {
         inflation: &mut Inflation,
         config: &Config,
     ) -> Result<(), ProtocolError> {
-        mask.apply(piece);
+        if *mask != Mask::NONE {
+            mask.apply(piece);
+        }
         let mut rest: &[u8] = piece;
-        // Bytes are kept where they come out; a text is checked and copied.
-        let most = match self.kind {
-            Kind::Text => 8 * BLOCK,
-            Kind::Binary => usize::MAX,
-        };
         loop {
-            let inflated = inflation.inflate(rest, &mut self.bytes, most, config)?;
+            let inflated = match self.kind {
+                Kind::Text => self.draft.inflate(rest, inflation, config)?,
+                Kind::Binary => inflation.inflate(rest, &mut self.bytes, usize::MAX, config)?,
+            };
             rest = rest.get(inflated.consumed..).unwrap_or_default();
-            if self.kind == Kind::Text {
-                let (completed, whole) =
-                    self.utf8.split(&self.bytes).map_err(|_| ProtocolError::InvalidUtf8)?;
-                let (held, more) = (self.text.len(), whole.len() + 3);
-                if self.text.capacity() - held < more {
-                    let limit = usize::try_from(config.message_limit()).unwrap_or(usize::MAX);
-                    self.text.reserve_exact(held.min(limit.saturating_sub(held)).max(more));
-                }
-                self.text.extend(completed);
-                self.text.push_str(whole);
-                self.bytes.clear();
-            }
             if !inflated.more {
                 return Ok(());
             }
@@ -168,6 +160,7 @@ impl Assembler {
     /// The message, now that its last frame is in.
     pub(crate) fn finish(self) -> Result<Message, ProtocolError> {
         match self.kind {
+            Kind::Text if self.compressed => Ok(Message::Text(self.draft.finish()?.into())),
             Kind::Text if !self.utf8.is_boundary() => Err(ProtocolError::InvalidUtf8),
             Kind::Text => Ok(Message::Text(self.text.into())),
             Kind::Binary => Ok(Message::Binary(self.bytes.into())),

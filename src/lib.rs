@@ -154,6 +154,8 @@ mod connection;
 #[cfg(feature = "alloc")]
 mod control;
 #[cfg(feature = "alloc")]
+mod draft;
+#[cfg(feature = "alloc")]
 mod event;
 #[cfg(feature = "alloc")]
 mod inbox;

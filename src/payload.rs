@@ -51,7 +51,10 @@ impl<'b> From<&'b mut [u8]> for Payload<'b> {
 }
 
 impl From<Vec<u8>> for Payload<'_> {
-    fn from(bytes: Vec<u8>) -> Self {
+    fn from(mut bytes: Vec<u8>) -> Self {
+        if bytes.capacity() / 2 > bytes.len() {
+            bytes.shrink_to_fit();
+        }
         Self(Bin::Owned(bytes))
     }
 }
@@ -131,7 +134,10 @@ impl<'b> From<&'b str> for Text<'b> {
 }
 
 impl From<String> for Text<'_> {
-    fn from(text: String) -> Self {
+    fn from(mut text: String) -> Self {
+        if text.capacity() / 2 > text.len() {
+            text.shrink_to_fit();
+        }
         Self(Str::Owned(text))
     }
 }

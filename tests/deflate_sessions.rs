@@ -123,6 +123,40 @@ fn what_breaks_the_rules_fails_with_its_code() {
     assert_eq!(trace.error, Some(E::ReservedBits));
 }
 
+/// A text is checked where it is inflated: over every cut of its bytes, however many at a time come
+/// out, and up to the first impossible one.
+// req: W8.1-01
+#[test]
+fn a_compressed_text_is_checked_at_every_byte() {
+    let text = "a é 長 😀 ".repeat(3);
+    let whole = text.as_bytes();
+    for cut in 0..=whole.len() {
+        // In fragments of stored blocks: each comes out on its own.
+        let stored = |data: &[u8]| {
+            let len = u8::try_from(data.len()).unwrap();
+            [&[0, len, 0, !len, 0xff], data].concat()
+        };
+        let fragment = |first: u8, payload: &[u8]| {
+            [&[first, u8::try_from(payload.len()).unwrap()], payload].concat()
+        };
+        let begin = |data: &[u8]| fragment(0x41, &stored(data));
+        let end = |data: &[u8]| fragment(0x80, &[&stored(data)[..], b"\0"].concat());
+        let good = [begin(&whole[..cut]), end(&whole[cut..])].concat();
+        both_deliveries(&good, |trace, name| assert_eq!(texts(trace), [&*text], "{cut} {name}"));
+
+        let short = [begin(&whole[..cut]), end(b"")].concat();
+        let valid = text.is_char_boundary(cut);
+        let bad = [begin(&whole[..cut]), end(b"\xff")].concat();
+        both_deliveries(&short, |trace, name| {
+            let wanted = (!valid).then_some(ProtocolError::InvalidUtf8);
+            assert_eq!(trace.error, wanted, "{cut} {name}");
+        });
+        both_deliveries(&bad, |trace, name| {
+            assert_eq!(trace.error, Some(ProtocolError::InvalidUtf8), "{cut} {name}");
+        });
+    }
+}
+
 // req: D7.2.3-03
 #[test]
 fn every_truncation_fails_or_is_whole() {

@@ -37,7 +37,7 @@ impl Inflation {
         let context = self.context.ok_or(ProtocolError::ReservedBits)?;
         let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new(context)));
         let progress =
-            inflater.extend(piece, onto, most, limits(config)).map_err(protocol_error)?;
+            inflater.inflate(piece, onto, most, limits(config)).map_err(protocol_error)?;
         Ok(Inflated { consumed: progress.consumed, more: progress.more })
     }
 

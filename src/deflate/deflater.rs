@@ -157,7 +157,7 @@ mod tests {
             let (mut message, mut at) = (Vec::new(), 0);
             loop {
                 let progress =
-                    inflater.extend(&out[at..], &mut message, usize::MAX, limits).unwrap();
+                    inflater.inflate(&out[at..], &mut message, usize::MAX, limits).unwrap();
                 at += progress.consumed;
                 if !progress.more {
                     break;

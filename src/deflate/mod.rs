@@ -30,6 +30,7 @@ mod deflater;
 mod inflater;
 mod params;
 mod policy;
+mod spare;
 
 pub use context::{Context, Contexts, WindowBits};
 pub use deflater::Deflater;

@@ -86,13 +86,17 @@ impl Receiver {
         input: &mut &'b mut [u8],
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         let piece = input.get_mut(..at_most(input, left).min(PIECE)).unwrap_or_default();
-        let mut unmask = mask;
-        unmask.apply(piece);
+        let (masked, mut unmask) = (mask != Mask::NONE, mask);
+        if masked {
+            unmask.apply(piece);
+        }
         let mut data = Vec::new();
         let inflated = self.inflation.inflate(piece, &mut data, CHUNK, &self.config)?;
         mask.turn(inflated.consumed);
-        let mut remask = mask;
-        remask.apply(piece.get_mut(inflated.consumed..).unwrap_or_default());
+        if masked {
+            let mut remask = mask;
+            remask.apply(piece.get_mut(inflated.consumed..).unwrap_or_default());
+        }
         let left = left - take(input, inflated.consumed).len() as u64;
 
         let frame_ends = left == 0 && !inflated.more;

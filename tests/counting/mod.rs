@@ -15,6 +15,7 @@ thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
     static CALLS: Cell<usize> = const { Cell::new(0) };
+    static MOVED: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count(bytes: isize) {
@@ -49,6 +50,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new: usize) -> *mut u8 {
         count(isize::try_from(new).unwrap_or(isize::MAX) - size(layout));
+        MOVED.set(MOVED.get() + layout.size().min(new));
         // SAFETY: as above.
         unsafe { System.realloc(memory, layout, new) }
     }
@@ -66,6 +68,8 @@ pub struct Heap {
     pub peak: isize,
     /// Calls of the allocator.
     pub calls: usize,
+    /// Bytes that it was asked to keep while it made buffers larger or smaller.
+    pub moved: usize,
 }
 
 /// Bytes held by this thread.
@@ -75,10 +79,14 @@ pub fn held() -> isize {
 
 /// Runs `work` and counts.
 pub fn counted<T>(work: impl FnOnce() -> T) -> (T, Heap) {
-    let (held, calls) = (HELD.get(), CALLS.get());
+    let (held, calls, moved) = (HELD.get(), CALLS.get(), MOVED.get());
     PEAK.set(held);
     let result = work();
-    let heap =
-        Heap { held: HELD.get() - held, peak: PEAK.get() - held, calls: CALLS.get() - calls };
+    let heap = Heap {
+        held: HELD.get() - held,
+        peak: PEAK.get() - held,
+        calls: CALLS.get() - calls,
+        moved: MOVED.get() - moved,
+    };
     (result, heap)
 }

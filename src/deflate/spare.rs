@@ -1,0 +1,72 @@
+//! RFC 1951 section 3: DEFLATE undone straight into the unused capacity of a vector.
+//!
+//! What is inflated is written where the message will lie, into memory that nobody has cleared.
+//! Clearing it first doubles the cost of a message that did not compress (`inflate-noise` in
+//! `benches/README.md`). How much room there is, and what a status means, is the caller's business.
+//!
+//! Invariant: the vector grows by what the decoder has written, and by nothing else.
+
+#![allow(unsafe_code)]
+
+use alloc::vec::Vec;
+use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
+
+/// Inflates `input` onto the end of `onto`, by `room` bytes at most, and by no more than it has
+/// capacity for.
+pub(super) fn inflate(
+    stream: &mut Inflate,
+    input: &[u8],
+    onto: &mut Vec<u8>,
+    room: usize,
+) -> Result<Status, InflateError> {
+    let len = onto.len();
+    let spare = onto.spare_capacity_mut();
+    let room = room.min(spare.len());
+    let output = spare.get_mut(..room).unwrap_or_default();
+    let made = stream.total_out();
+    let status = stream.decompress_uninit(input, output, InflateFlush::NoFlush);
+    let written = usize::try_from(stream.total_out() - made).unwrap_or(usize::MAX);
+    debug_assert!(written <= room, "the decoder counts what it wrote");
+    let written = written.min(room);
+    // SAFETY: `len + written` is within the capacity, by the two lines that bound `room` and it. The first `written` bytes
+    // of the spare room are initialised: `total_out` counts what `decompress_uninit` wrote "into a
+    // potentially uninitialized `output`", from its beginning and without a gap.
+    unsafe { onto.set_len(len + written) };
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "Hello", twice, and a cut in the middle of a block (RFC 7692 section 7.2.3).
+    const PAYLOAD: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff\xf2\x00\x11\x00";
+
+    #[test]
+    fn the_vector_grows_by_what_is_written_whatever_lay_there() {
+        for room in 0..=12 {
+            for capacity in 0..=12 {
+                let mut onto = Vec::with_capacity(20);
+                onto.resize(20, 0xa5);
+                onto.clear();
+                onto.extend_from_slice(b"before ");
+                onto.shrink_to(7 + capacity);
+                let mut stream = Inflate::new(false, 15);
+                let status = inflate(&mut stream, PAYLOAD, &mut onto, room);
+                let most = room.min(onto.capacity() - 7).min(10);
+                assert!(onto == b"before HelloHello"[..7 + most], "{room} {capacity}");
+                assert_eq!((status, stream.total_out()), (Ok(Status::Ok), most as u64));
+            }
+        }
+    }
+
+    #[test]
+    fn what_precedes_an_error_is_there_and_no_more() {
+        let mut onto = Vec::with_capacity(600);
+        // "a", then a reference two bytes back.
+        let mut stream = Inflate::new(false, 15);
+        let status = inflate(&mut stream, b"\x4b\x04\x12\x00", &mut onto, 600);
+        assert_eq!(status, Err(InflateError::DataError));
+        assert_eq!(onto, b"a");
+    }
+}
