@@ -2,8 +2,11 @@
 //!
 //! `flate2` is zlib-rs used plainly on the same data: one codec, reset for each message unless the
 //! context is taken over, into a buffer that is kept and large enough. It is the floor. Who hands
-//! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message. `ours-codec`
-//! is our codec alone, into a buffer that is kept: what is between it and `ours` is the connection's.
+//! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message. Who keeps
+//! nothing between messages cannot keep the codec: `flate2-fresh` makes that for each as well.
+//! `ours-codec` is our codec alone, into a buffer that is kept: what is between it and `ours` is the
+//! connection's. `utf8` are messages marked as text, where `flate2` is followed by the check of
+//! `core::str`.
 
 use bytes::BytesMut;
 use criterion::{
@@ -74,6 +77,60 @@ fn plain_inflate(
     }
 }
 
+/// The length of what a connection hands out, reading as every connection reads.
+fn received(
+    connection: &mut Connection,
+    wire: &[u8],
+    scratch: &mut [u8],
+    out: &mut BytesMut,
+) -> usize {
+    let mut length = 0;
+    for piece in wire.chunks(READ) {
+        scratch[..piece.len()].copy_from_slice(piece);
+        let mut input = &mut scratch[..piece.len()];
+        while let Some(event) = connection.receive(&mut input, out) {
+            length = match black_box(event) {
+                Event::Binary(data) => data.len(),
+                Event::Text(text) => text.len(),
+                event => panic!("{event:?}"),
+            };
+        }
+    }
+    length
+}
+
+/// A text, marked as one.
+fn inflate_utf8(group: &mut Group<'_>, size: usize, message: &[u8]) {
+    let mut payload = BytesMut::new();
+    Deflater::new(Context::new(WindowBits::MAX, false), &policy()).compress(
+        message,
+        true,
+        &mut payload,
+    );
+    let wire = frame(Opcode::Text, true, false, &payload);
+    let mut ours = connection(false, true);
+    let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
+    group.bench_function(BenchmarkId::new("ours", size), |bencher| {
+        bencher.iter(|| assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out), size));
+    });
+    let mut decoder = Decompress::new(false);
+    let mut room = Vec::with_capacity(size + 64);
+    group.bench_function(BenchmarkId::new("flate2", size), |bencher| {
+        bencher.iter(|| {
+            room.clear();
+            plain_inflate(&mut decoder, true, &payload, &mut scratch, &mut room);
+            assert_eq!(str::from_utf8(&room).map(str::len), Ok(size));
+        });
+    });
+    let mut peer = yawc(Role::Client, true, wire.clone());
+    group.bench_function(BenchmarkId::new("yawc", size), |bencher| {
+        bencher.iter(|| {
+            let frame = now(peer.next_frame()).expect("a message");
+            assert_eq!(black_box(frame).payload().len(), size);
+        });
+    });
+}
+
 fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
     let mut payload = BytesMut::new();
     Deflater::new(Context::new(WindowBits::MAX, false), &policy()).compress(
@@ -86,35 +143,29 @@ fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
     let mut ours = connection(false, takeover);
     let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
-        bencher.iter(|| {
-            let mut length = 0;
-            for piece in wire.chunks(READ) {
-                scratch[..piece.len()].copy_from_slice(piece);
-                let mut input = &mut scratch[..piece.len()];
-                while let Some(event) = ours.receive(&mut input, &mut out) {
-                    let Event::Binary(data) = black_box(event) else { panic!("a message") };
-                    length = data.len();
-                }
-            }
-            assert_eq!(length, size);
-        });
+        bencher.iter(|| assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out), size));
     });
     let limits = policy().limits(1 << 20);
     let context = Context::new(WindowBits::MAX, takeover);
-    let (mut codec, mut kept) = (None, vec![0; size + 64]);
+    let (mut codec, mut kept) = (None, Vec::with_capacity(size + 320));
     group.bench_function(BenchmarkId::new("ours-codec", size), |bencher| {
         bencher.iter(|| {
             let inflater = codec.get_or_insert_with(|| Inflater::new(context));
-            let mut length = 0;
+            kept.clear();
             for piece in payload.chunks(READ) {
-                let read = &mut scratch[..piece.len()];
-                read.copy_from_slice(piece);
-                let progress =
-                    inflater.inflate(read, &mut kept[length..], limits).expect("DEFLATE");
-                length += progress.produced;
+                let mut rest = &mut scratch[..piece.len()];
+                rest.copy_from_slice(piece);
+                loop {
+                    let progress =
+                        inflater.inflate(rest, &mut kept, size, limits).expect("DEFLATE");
+                    rest = &mut rest[progress.consumed..];
+                    if !progress.more {
+                        break;
+                    }
+                }
             }
             inflater.finish(limits).expect("a whole message");
-            assert_eq!(length, size);
+            assert_eq!(kept.len(), size);
             context.settle(&mut codec);
         });
     });
@@ -134,6 +185,16 @@ fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
             assert_eq!(black_box(room).len(), size);
         });
     });
+    if !takeover {
+        group.bench_function(BenchmarkId::new("flate2-fresh", size), |bencher| {
+            bencher.iter(|| {
+                let (mut decoder, mut room) =
+                    (Decompress::new(false), Vec::with_capacity(size + 64));
+                plain_inflate(&mut decoder, true, &payload, &mut scratch, &mut room);
+                assert_eq!(black_box(room).len(), size);
+            });
+        });
+    }
     let mut peer = yawc(Role::Client, takeover, wire.clone());
     group.bench_function(BenchmarkId::new("yawc", size), |bencher| {
         bencher.iter(|| {
@@ -202,15 +263,21 @@ fn main() {
     let mut criterion: Criterion = criterion();
     for (kind, data) in [("text", text as fn(usize) -> Vec<u8>), ("noise", noise)] {
         for (name, takeover) in [("", false), ("-takeover", true)] {
-            if takeover && kind == "noise" {
-                continue; // the same as without, and slow to deflate
-            }
             for size in SIZES {
                 let message = data(size);
                 let mut group = criterion.benchmark_group(format!("inflate{name}-{kind}"));
                 group.throughput(Throughput::Bytes(size as u64)).sampling_mode(SamplingMode::Flat);
                 inflate(&mut group, takeover, size, &message);
                 group.finish();
+                if takeover && kind == "text" {
+                    let mut group = criterion.benchmark_group("inflate-takeover-utf8");
+                    group.throughput(Throughput::Bytes(size as u64));
+                    inflate_utf8(group.sampling_mode(SamplingMode::Flat), size, &message);
+                    group.finish();
+                }
+                if takeover && kind == "noise" {
+                    continue; // the same as without, and slow
+                }
                 let mut group = criterion.benchmark_group(format!("deflate{name}-{kind}"));
                 group.throughput(Throughput::Bytes(size as u64)).sampling_mode(SamplingMode::Flat);
                 deflate(&mut group, takeover, size, &message);
