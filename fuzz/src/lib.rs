@@ -1,6 +1,8 @@
 //! What the targets share: choices drawn from the front of the fuzzer's bytes, pieces, and a trace
 //! of a session.
 
+pub mod inflate;
+
 use bytes::BytesMut;
 use sockless::deflate::{Context, Contexts, Policy, WindowBits};
 use sockless::frame::Kind;
