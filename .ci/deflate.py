@@ -5,15 +5,18 @@
 The examples are built with the feature `deflate`. Python's `websockets` and node's `ws` (installed
 into NODE_FOLDER) are clients of `echo` and servers of `autobahn_client`, which echoes: with and
 without context takeover, at each window from 9 to 15 bits, from nothing to 16 MiB, in one piece and
-in fragments. Each time the parameters, the lengths on the wire and every message are compared.
-Chromium talks to `server`, lines go through `wscat`, and `echo` grows by nothing in 10,000
-messages. Without --full, messages beyond 64 KiB are left to some of the combinations.
+in fragments. Each time the parameters, the lengths on the wire and every message are compared. Then
+our sides compress in fragments (`echo --stream`, `autobahn_client --fragment`), and each window is
+held against an inflater that has no byte more of history. Chromium talks to `server`, and to `echo`
+in every combination; lines go through `wscat`; and `echo` grows by nothing in 10,000 messages.
+Without --full, messages beyond 64 KiB are left to some of the combinations.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -21,6 +24,8 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
+from unittest import mock
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
@@ -88,11 +93,13 @@ def wire(peer):
     return received, acknowledged
 
 
-async def trip(peer, message, fragments=None):
-    """The length of an echo on the wire."""
+async def trip(peer, message, fragments=None, least=1):
+    """The length of an echo on the wire, which is to come in some fragments."""
     before, _ = wire(peer)
     await peer.send(fragments or message)
-    found = await peer.recv()
+    parts = [part async for part in peer.recv_streaming()]
+    found = type(parts[0])().join(parts)
+    expect(len(parts) >= least, f"{len(parts)} fragments of {len(message)}")
     expect(type(found) is type(message) and found == message,
            f"another message came back than the {type(message).__name__} of {len(message)}")
     return wire(peer)[0] - before
@@ -132,12 +139,88 @@ async def converse(peer, takeover, bits):
     return f"{total} messages"
 
 
+async def converse_in_fragments(peer, takeover, bits):
+    """What our side compresses in fragments: each is flushed, and the window goes on."""
+    del takeover, bits
+    total = 0
+    for size in (100_000, MIB):
+        for message in messages(size):
+            for fragments in (None, pieces(message)):
+                length = await trip(peer, message, fragments, least=3)
+                expect(message[:5] != "frame" or length < size / 4, f"{length} bytes for {size}")
+                total += 1
+    return f"{total} messages"
+
+
+class Exact:
+    """An inflater that accepts no reference beyond its window: what it makes leaves its output one
+    byte at a time, so that zlib finds only the window where it looks back."""
+
+    def __init__(self, wbits):
+        self.inner = zlib.decompressobj(wbits=wbits)
+
+    def decompress(self, data, max_length=0):
+        expect(max_length < 2, "an unlimited connection")
+        out, data = bytearray(), bytes(data)
+        for start in range(0, len(data), 256):
+            rest = data[start : start + 256]
+            while made := self.inner.decompress(rest, 1):
+                out += made
+                rest = self.inner.unconsumed_tail
+        return bytes(out)
+
+    unconsumed_tail = b""
+
+
+async def reach(peer, takeover, bits):
+    """What our side compresses refers back as far as it may, and no farther: with repetitions at
+    distances around the window, in a message and, with takeover, from one to the next."""
+    window, total = 1 << bits, 0
+    noise = random.Random(bits).randbytes
+    for distance in (window - 400, *range(window - 264, window - 260), *range(window - 2, window + 3)):
+        block = noise(distance)
+        length = await trip(peer, 2 * block)
+        if distance == window - 400:
+            expect(length < 1.5 * distance + 500, f"{length} bytes for {distance} twice")
+        if distance > window:
+            expect(length > 2 * distance, f"{length} bytes for {distance} twice")
+        await trip(peer, block)
+        await trip(peer, block)
+        total += 3
+    text = "".join(map(chr, noise(4 * window).translate(bytes(97 + byte % 4 for byte in range(256)))))
+    await trip(peer, text)
+    return f"{total + 1} messages, nothing from beyond {window} bytes"
+
+
+def exact_refuses():
+    """The inflater of these checks does what it is for."""
+    for bits in range(9, 15):
+        block = random.Random(bits).randbytes((1 << bits) + 1)
+        far = zlib.compressobj(wbits=-(bits + 1))
+        payload = far.compress(2 * block) + far.flush(zlib.Z_SYNC_FLUSH)
+        expect(len(payload) < 1.5 * len(block), "no reference was made")
+        try:
+            Exact(-bits).decompress(payload)
+        except zlib.error as error:
+            expect("too far back" in str(error), error)
+        else:
+            raise AssertionError(f"a reference beyond {bits} bits was taken")
+
+
+@contextlib.contextmanager
+def exact():
+    with mock.patch("websockets.extensions.permessage_deflate.zlib") as theirs:
+        theirs.configure_mock(decompressobj=Exact, compressobj=zlib.compressobj, error=zlib.error,
+                              Z_SYNC_FLUSH=zlib.Z_SYNC_FLUSH)  # fmt: skip
+        yield
+
+
 # Their side is Python's websockets.
 
 
-@contextlib.asynccontextmanager
-async def echo_server(folder, takeover, bits):
-    flags = ["--window-bits", str(bits)] + ["--deflate-takeover"] * takeover
+@contextlib.contextmanager
+def echo_process(folder, takeover, bits, *more):
+    flags = ["--window-bits", str(bits), *more] + ["--deflate-takeover"] * takeover
     process = subprocess.Popen(
         [f"{folder}/echo", "127.0.0.1:0", *flags], stdout=subprocess.PIPE, text=True
     )
@@ -148,6 +231,12 @@ async def echo_server(folder, takeover, bits):
         process.wait()
 
 
+@contextlib.asynccontextmanager
+async def echo_server(*case):
+    with echo_process(*case) as found:
+        yield found
+
+
 def python_client(url, takeover, bits):
     offer = ClientPerMessageDeflateFactory(
         server_no_context_takeover=not takeover, client_no_context_takeover=not takeover,
@@ -156,14 +245,14 @@ def python_client(url, takeover, bits):
     return connect(url, extensions=[offer], compression=None, max_size=None, ping_interval=None)
 
 
-async def python_to_echo(folder, takeover, bits):
-    async with echo_server(folder, takeover, bits) as (_, url):
+async def python_to_echo(folder, takeover, bits, talk, *flags):
+    async with echo_server(folder, takeover, bits, *flags) as (_, url):
         async with python_client(url, takeover, bits) as peer:
-            return await converse(peer, takeover, bits)
+            return await talk(peer, takeover, bits)
 
 
-async def run_client(folder, url, takeover, bits):
-    flags = ["--window-bits", str(bits)] + ["--deflate-takeover"] * takeover
+async def run_client(folder, url, takeover, bits, *more):
+    flags = ["--window-bits", str(bits), *more] + ["--deflate-takeover"] * takeover
     process = await asyncio.create_subprocess_exec(
         f"{folder}/autobahn_client", url, *flags,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -176,7 +265,7 @@ async def run_client(folder, url, takeover, bits):
             process.kill()
 
 
-async def client_to_python(folder, takeover, bits):
+async def client_to_python(folder, takeover, bits, talk, *flags):
     found = asyncio.get_running_loop().create_future()
 
     async def handler(peer):
@@ -184,7 +273,7 @@ async def client_to_python(folder, takeover, bits):
             await peer.send("1")
         elif peer.request.path.startswith("/runCase"):
             try:
-                found.set_result(await converse(peer, takeover, bits))
+                found.set_result(await talk(peer, takeover, bits))
             except Exception as error:
                 found.set_exception(error)
 
@@ -192,89 +281,13 @@ async def client_to_python(folder, takeover, bits):
     extensions = [ServerPerMessageDeflateFactory()]
     async with serve(handler, "127.0.0.1", 0, extensions=extensions, **options) as server:
         url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        await run_client(folder, url, takeover, bits)
+        await run_client(folder, url, takeover, bits, *flags)
         return await found
 
 
 # Their side is node's ws.
 
-NODE = r"""
-const {WebSocket, WebSocketServer} = require('ws'), crypto = require('crypto');
-const jobs = JSON.parse(process.argv[1]), serving = process.argv[2] === 'serve';
-const say = it => process.stdout.write(JSON.stringify(it) + '\n');
-function expect(condition, what) { if (!condition) throw new Error(what); }
-
-function* messages(size) {
-    const words = Buffer.from('frame payload größe 長さ '.repeat(size / 20 + 1)).subarray(0, size);
-    const text = words.toString().replace(/\ufffd+$/, '');
-    yield Buffer.from(text + '.'.repeat(size - Buffer.byteLength(text))).toString();
-    yield Buffer.alloc(size, 'abcdefg');
-    const noise = crypto.randomBytes(size);
-    yield Buffer.from(noise.map(byte => 32 + byte % 95)).toString();
-    yield noise;
-}
-
-async function converse(ws, {takeover, bits, sizes}) {
-    const {params} = ws._extensions['permessage-deflate'], next = [], waiting = [];
-    const wanted = {
-        server_max_window_bits: bits, client_max_window_bits: bits,
-        server_no_context_takeover: !takeover, client_no_context_takeover: !takeover};
-    for (const [name, value] of Object.entries(wanted)) {
-        const found = params[name] ?? (name.endsWith('bits') ? 15 : false);
-        const told = found === true && value === 15 ? 15 : found;
-        expect(told === value, `agreed to ${JSON.stringify(params)} at ${bits} bits, ${takeover}`);
-    }
-    ws.on('message', (data, binary) => waiting.shift()([data, binary]));
-    const trip = async (message, step) => {
-        const before = ws._socket.bytesRead, binary = typeof message !== 'string';
-        const sent = Buffer.from(message), answer = new Promise(done => waiting.push(done));
-        if (step) {
-            for (let at = 0; at === 0 || at < sent.length; at += step)
-                ws.send(sent.subarray(at, at + step), {binary, fin: at + step >= sent.length});
-        } else ws.send(sent, {binary});
-        const [found, was] = await answer;
-        expect(was === binary && sent.equals(found), `another message came back than of ${sent.length}`);
-        return ws._socket.bytesRead - before;
-    };
-    const once = crypto.randomBytes(200);
-    await trip(once);
-    const again = await trip(once);
-    expect(takeover ? again < 50 : again > 200, `${again} bytes for 200 known ones`);
-    let total = 0;
-    for (const size of sizes) for (const message of messages(size)) {
-        const length = await trip(message);
-        expect(size < 1000 || message.slice(0, 5) !== 'frame' || length < size / 4,
-            `${length} bytes for text of ${size}`);
-        await trip(message, Math.max(1, size / 5 | 0));
-        total += 2;
-    }
-    return total;
-}
-
-const judged = (job, ws) => converse(ws, job).then(
-    total => say({...job, total}), error => say({...job, error: error.message}));
-
-if (serving) {
-    const options = {host: '127.0.0.1', port: 0, maxPayload: 0, perMessageDeflate: {threshold: 0}};
-    const server = new WebSocketServer(options, () => say(server.address().port));
-    server.on('connection', (ws, request) => {
-        const [, name, path] = request.url.split('/');
-        if (path === 'getCaseCount') ws.send('1');
-        (path.startsWith('runCase') ? judged(jobs[name], ws) : Promise.resolve())
-            .then(() => ws.close());
-    });
-} else (async () => {
-    for (const job of jobs) await new Promise(done => {
-        const perMessageDeflate = {
-            threshold: 0, serverMaxWindowBits: job.bits, clientMaxWindowBits: job.bits,
-            serverNoContextTakeover: !job.takeover, clientNoContextTakeover: !job.takeover};
-        const ws = new WebSocket(job.url, {perMessageDeflate, maxPayload: 0});
-        ws.on('open', () => judged(job, ws).then(() => ws.close()));
-        ws.on('error', error => { say({...job, error: error.message}); done(); });
-        ws.on('close', done);
-    });
-})();
-"""
+NODE = pathlib.Path(__file__).with_name("deflate.js").read_text()
 
 
 def jobs():
@@ -299,25 +312,25 @@ async def verdicts(process, count):
     return f"{total} messages, {count} combinations"
 
 
-async def node_to_echo(folder, node_folder):
+async def node_to_echo(folder, node_folder, *flags):
     async with contextlib.AsyncExitStack() as stack:
         work = jobs()
         for job in work:
-            echo = echo_server(folder, job["takeover"], job["bits"])
+            echo = echo_server(folder, job["takeover"], job["bits"], *flags)
             _, job["url"] = await stack.enter_async_context(echo)
         process = await node(node_folder, work, "connect")
         stack.callback(lambda: process.returncode is None and process.kill())
         return await verdicts(process, len(work))
 
 
-async def client_to_node(folder, node_folder):
+async def client_to_node(folder, node_folder, *flags):
     work = jobs()
     process = await node(node_folder, work, "serve")
     try:
         port = int(await process.stdout.readline())
         for index, job in enumerate(work):
             url = f"ws://127.0.0.1:{port}/{index}"
-            await run_client(folder, url, job["takeover"], job["bits"])
+            await run_client(folder, url, job["takeover"], job["bits"], *flags)
         return await verdicts(process, len(work))
     finally:
         process.kill()
@@ -440,23 +453,81 @@ def chromium(folder, out):
     return f"{found['extensions']}; {found['sizes']} bytes"
 
 
+def chromium_to_echo(folder, out):
+    """Every combination that a server can choose, for messages in one piece and in fragments."""
+    import browser
+
+    with contextlib.ExitStack() as stack:
+        server = browser.Server(f"{folder}/server", out)
+        stack.callback(server.stop)
+        driver = stack.enter_context(browser.browser())
+        driver.get(server.url)
+        total = 0
+        for takeover, bits in COMBINATIONS:
+            for flags in ((), ("--stream",)):
+                with echo_process(folder, takeover, bits, *flags) as (_, url):
+                    found = driver.execute_async_script(CHROMIUM, url, FULL)
+                expect(found["code"] == 3000 and found["wasClean"] and found["same"], found)
+                wanted = [f"{side}_no_context_takeover" for side in ("server", "client") if not takeover]
+                wanted += [f"{side}_max_window_bits={bits}" for side in ("server", "client") if bits < 15]
+                told = found["extensions"].split("; ")[1:]
+                expect(sorted(told) == sorted(wanted), f"{told} instead of {wanted}")
+                total += found["count"]
+    return f"{total} messages, {2 * len(COMBINATIONS)} connections"
+
+
+CHROMIUM = """const [url, full, done] = arguments;
+const socket = new WebSocket(url), encoder = new TextEncoder();
+const noise = crypto.getRandomValues(new Uint8Array(65536));
+const words = 'frame payload größe 長さ '.repeat(50000), sent = [];
+for (const size of [0, 1, 64, 1000, 65536].concat(full ? [1 << 20, 12 << 20] : [400000])) {
+    sent.push(words.repeat(size / words.length + 1 | 0).slice(0, size));
+    sent.push(new Uint8Array(size).map((_, at) => noise[at % 65536] & 3));
+    sent.push(new Uint8Array(size).map((_, at) => noise[at % 65536] + (at >> 16)));
+}
+let at = 0, same = true;
+socket.binaryType = 'arraybuffer';
+socket.onopen = () => socket.send(sent[0]);
+socket.onmessage = ({data}) => {
+    const wanted = sent[at++], bytes = new Uint8Array(data);
+    same &&= typeof wanted === 'string' ? data === wanted
+        : bytes.length === wanted.length && wanted.every((byte, at) => byte === bytes[at]);
+    if (at === sent.length) socket.close(3000); else socket.send(sent[at]);
+};
+socket.onclose = ({code, wasClean}) => done(
+    {extensions: socket.extensions, code, wasClean, same, count: at});"""
+
+
 async def main(folder, node_folder):
     folder, node_folder = os.path.abspath(folder), os.path.abspath(node_folder)
     if not os.path.isdir(f"{node_folder}/node_modules/ws"):
         os.makedirs(node_folder, exist_ok=True)
         npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", node_folder, WS]
         subprocess.run(npm, check=True)
+    exact_refuses()
     for takeover, bits in COMBINATIONS:
         how = f"{bits} bits, {'takeover' if takeover else 'no takeover'}"
-        await check(f"websockets to echo, {how}", python_to_echo(folder, takeover, bits))
-        await check(f"our client to websockets, {how}", client_to_python(folder, takeover, bits))
+        case = folder, takeover, bits
+        await check(f"websockets to echo, {how}", python_to_echo(*case, converse))
+        await check(f"our client to websockets, {how}", client_to_python(*case, converse))
+        talk = converse_in_fragments, "--stream"
+        await check(f"fragments of echo, {how}", python_to_echo(*case, *talk))
+        talk = converse_in_fragments, "--fragment", "20000"
+        await check(f"fragments of our client, {how}", client_to_python(*case, *talk))
+        with exact():
+            await check(f"the window of echo, {how}", python_to_echo(*case, reach))
+            await check(f"the window of our client, {how}", client_to_python(*case, reach))
     await check("ws to echo", node_to_echo(folder, node_folder))
     await check("our client to ws", client_to_node(folder, node_folder))
+    await check("fragments of echo to ws", node_to_echo(folder, node_folder, "--stream"))
+    flags = "--fragment", "20000"
+    await check("fragments of our client to ws", client_to_node(folder, node_folder, *flags))
     await check("no compression where either side wants none", declined(folder))
     await check("wscat to websockets", lines(folder))
     await check("no leak without takeover", no_leak(folder, False, 12))
     await check("no leak with takeover", no_leak(folder, True, 15))
     await check("Chromium to server", asyncio.to_thread(chromium, folder, node_folder))
+    await check("Chromium to echo", asyncio.to_thread(chromium_to_echo, folder, node_folder))
     print(f"{failures} failed")
     return int(failures > 0)
 

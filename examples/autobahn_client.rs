@@ -5,7 +5,8 @@
 //! ```
 //!
 //! With `--features deflate` it offers compression, and takes `--no-deflate`, `--deflate-takeover`
-//! and `--window-bits N`. `--read N` reads at most N bytes at a time, `--limit NAME=N` sets a limit.
+//! and `--window-bits N`. `--read N` reads at most N bytes at a time, `--fragment N` sends messages
+//! in fragments of N bytes, `--limit NAME=N` sets a limit.
 #![allow(clippy::print_stdout, reason = "it says how far it is")]
 
 #[path = "common/deflate.rs"]
@@ -15,8 +16,9 @@ mod limits;
 
 use bytes::BytesMut;
 use deflate::Deflate;
+use sockless::frame::Kind;
 use sockless::handshake::{Answer, Client, Offer, Target};
-use sockless::{Config, Connection, Event, Keys, Role, Want};
+use sockless::{Config, Connection, Event, Keys, Role, SendError, Want};
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -30,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() -> Result<()> {
     let (mut url, mut read, mut deflate) = (None, 64 << 10, Deflate::default());
+    let mut fragment = usize::MAX;
     let mut config = Config::default();
     config.max_message = 64 << 20;
     config.max_frame = config.max_message;
@@ -38,10 +41,13 @@ fn main() -> Result<()> {
         match &*arg {
             _ if deflate.take(&arg, || args.next())? => {}
             "--read" => read = args.next().unwrap_or_default().parse::<u16>()?.max(1).into(),
+            "--fragment" => {
+                fragment = args.next().unwrap_or_default().parse::<u16>()?.max(1).into();
+            }
             "--limit" => limits::limit(&mut config, &args.next().unwrap_or_default())
                 .ok_or("--limit wants NAME=N")?,
             _ if arg.starts_with('-') => {
-                let usage = "usage: autobahn_client URL [--read N] [options]\n\n";
+                let usage = "usage: autobahn_client URL [--read N] [--fragment N] [options]\n\n";
                 return Err(format!("{usage}{}{}", limits::HELP, deflate::HELP).into());
             }
             _ => url = Some(arg),
@@ -49,7 +55,7 @@ fn main() -> Result<()> {
     }
     let url = url.unwrap_or_else(|| "ws://127.0.0.1:9001".into());
     deflate.configure(&mut config, Role::Client);
-    let mut tester = Tester { url, config: Arc::new(config), scratch: vec![0; read] };
+    let mut tester = Tester { url, config: Arc::new(config), scratch: vec![0; read], fragment };
 
     let count: usize = tester.run("getCaseCount", false)?.parse()?;
     for case in 1..=count {
@@ -67,6 +73,8 @@ struct Tester {
     url: String,
     config: Arc<Config>,
     scratch: Vec<u8>,
+    /// How much of a message goes into a frame.
+    fragment: usize,
 }
 
 impl Tester {
@@ -110,12 +118,37 @@ impl Tester {
             };
             while let Some(event) = open.receive(&mut input, &mut out) {
                 match event {
-                    Event::Text(text) if echoing => open.send_text(&text, &mut out)?,
-                    Event::Binary(data) if echoing => open.send_binary(&data, &mut out)?,
+                    Event::Text(text) if echoing && text.len() <= self.fragment => {
+                        open.send_text(&text, &mut out)?;
+                    }
+                    Event::Binary(data) if echoing && data.len() <= self.fragment => {
+                        open.send_binary(&data, &mut out)?;
+                    }
+                    Event::Text(text) if echoing => {
+                        send(open, Kind::Text, text.as_bytes(), self.fragment, &mut out)?;
+                    }
+                    Event::Binary(data) if echoing => {
+                        send(open, Kind::Binary, &data, self.fragment, &mut out)?;
+                    }
                     Event::Text(text) => last = text.to_string(),
                     _ => {} // Pongs and Closes are in `out`
                 }
             }
         }
     }
+}
+
+/// Sends a message in fragments.
+fn send(
+    connection: &mut Connection,
+    kind: Kind,
+    message: &[u8],
+    fragment: usize,
+    out: &mut BytesMut,
+) -> std::result::Result<(), SendError> {
+    let count = message.len().div_ceil(fragment);
+    for (at, piece) in message.chunks(fragment).enumerate() {
+        connection.send_fragment(kind, piece, at + 1 == count, out)?;
+    }
+    Ok(())
 }
