@@ -2,50 +2,11 @@
 //! cleanly.
 #![no_main]
 
-use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use sockless::deflate::Contexts;
 use sockless::frame::Kind;
-use sockless::{CloseCode, Config, Connection, Role};
-use sockless_fuzz::{Choices, Seen, config, connection, context, see};
-
-struct End {
-    connection: Connection,
-    out: BytesMut,
-    open: Option<(Kind, Vec<u8>)>,
-    said: Vec<Seen>,
-    heard: Vec<Seen>,
-}
-
-impl End {
-    fn new(role: Role, config: Config, contexts: Contexts) -> Self {
-        let connection = connection(role, config, contexts);
-        Self { connection, out: BytesMut::new(), open: None, said: vec![], heard: vec![] }
-    }
-
-    fn say(&mut self, kind: Kind, piece: &[u8], last: bool) {
-        let kind = self.open.as_ref().map_or(kind, |open| open.0);
-        if self.connection.send_fragment(kind, piece, last, &mut self.out).is_ok() {
-            let (_, message) = self.open.get_or_insert((kind, vec![]));
-            message.extend_from_slice(piece);
-            if let Some((kind, message)) = self.open.take_if(|_| last) {
-                self.said.push(Seen::Message(kind, message, true));
-            }
-        }
-    }
-
-    fn read_from(&mut self, other: &mut Self, size: usize) {
-        let mut piece = other.out.split_to(size.min(other.out.len()));
-        let mut input = &mut piece[..];
-        while let Some(event) = self.connection.receive(&mut input, &mut self.out) {
-            see(&mut self.heard, event);
-        }
-    }
-
-    fn messages(&self) -> impl Iterator<Item = &Seen> {
-        self.heard.iter().filter(|seen| matches!(seen, Seen::Message(_, _, true)))
-    }
-}
+use sockless::{CloseCode, Config, Role};
+use sockless_fuzz::{Choices, End, config, context};
 
 fuzz_target!(|data: &[u8]| {
     let mut choices = Choices(data);
@@ -69,7 +30,8 @@ fuzz_target!(|data: &[u8]| {
             2 => me.say(Kind::Binary, &choices.take(8).repeat(size * 8), last),
             3 => me.connection.ping(&[7; 3], &mut me.out).unwrap_or_default(),
             4 => me.connection.close(CloseCode::NORMAL, "", &mut me.out).unwrap_or_default(),
-            5 => me.connection.compress(last),
+            5 if size < 2 => me.connection.compress(last),
+            5 => me.say_apart(size as u8, choices.take(size / 4)),
             6 => me.read_from(peer, size * 64),
             _ => me.read_from(peer, size),
         }

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use sockless::Role;
 use sockless::deflate::Contexts;
-use sockless_fuzz::{Choices, Seen, config, connection, context, pieces, run};
+use sockless_fuzz::{Choices, Seen, config, connection, context, pieces, run, run_inbox};
 
 fuzz_target!(|data: &[u8]| {
     let mut choices = Choices(data);
@@ -18,6 +18,7 @@ fuzz_target!(|data: &[u8]| {
     let whole = run(fresh(), &[bytes]);
     assert_eq!(run(fresh(), &pieces(bytes, &cuts)), whole);
     assert_eq!(run(fresh(), &bytes.chunks(1).collect::<Vec<_>>()), whole);
+    assert_eq!(run_inbox(fresh(), 1 + cuts.len(), bytes), whole);
 
     // A failure and a Close are the last events; texts are UTF-8.
     for (at, event) in whole.events.iter().enumerate() {

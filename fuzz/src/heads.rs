@@ -1,0 +1,129 @@
+//! Heads of both handshakes, read by the crate and by another parser.
+
+use bytes::BytesMut;
+use sockless::Config;
+use sockless::handshake::{Accept, Answer, Asked, Client, Fields, Offer, Response, Server, Target};
+use std::sync::Arc;
+
+/// What a server says to `whole`, fed in `pieces`: the outcome, its output, and what it leaves.
+pub fn serve(
+    config: &Arc<Config>,
+    whole: &[u8],
+    pieces: &[&[u8]],
+    plain: bool,
+) -> (String, Vec<u8>, Vec<u8>) {
+    let mut server = Server::new(Arc::clone(config));
+    if plain {
+        server = server.with_plain_requests();
+    }
+    let (mut out, mut left, mut outcome) = (BytesMut::new(), Vec::new(), String::new());
+    let mut owned = None;
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        let mut input = &mut piece[..];
+        while let Some(asked) = server.receive(&mut input, &mut out) {
+            assert!(outcome.is_empty(), "a second verdict");
+            match asked {
+                Asked::Upgrade(request) => {
+                    outcome = format!(
+                        "upgrade {}",
+                        request_fields(whole, request.path(), request.fields())
+                    );
+                    owned = Some(request.into_owned());
+                }
+                Asked::Plain(request) => {
+                    outcome = format!(
+                        "plain {}",
+                        request_fields(whole, request.path(), request.fields())
+                    );
+                }
+                refused => outcome = format!("{refused:?}"),
+            }
+        }
+        assert!(!outcome.is_empty() || input.is_empty());
+        left.extend_from_slice(input);
+    }
+    if let Some(request) = owned {
+        let opened = server.accept(Accept::new(&request).prefer(&["a", "chat"]), &mut out);
+        outcome += &format!(" {:?}", opened.map(|(_, agreed)| agreed));
+    }
+    (outcome, out.to_vec(), left)
+}
+
+/// What a client makes of `whole`, fed in `pieces`: the outcome, and what it leaves.
+pub fn ask(config: &Arc<Config>, whole: &[u8], pieces: &[&[u8]]) -> (String, Vec<u8>) {
+    let target = Target::parse("ws://server.example/chat").expect("a literal");
+    let offer = Offer::new(&target).subprotocol("chat").expect("a token");
+    let mut request = BytesMut::new();
+    let mut client = Client::start(Arc::clone(config), crate::keys(), &offer, &mut request);
+    let (mut left, mut outcome) = (Vec::new(), String::new());
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        let mut input = &mut piece[..];
+        while let Some(answer) = client.receive(&mut input) {
+            assert!(outcome.is_empty(), "a second verdict");
+            outcome = match answer {
+                Answer::Open { agreed, response, .. } => {
+                    assert_eq!(response.status(), 101);
+                    format!("open {agreed:?} {}", response_fields(whole, &response))
+                }
+                Answer::Refused(response) => {
+                    format!("refused {}", response_fields(whole, &response))
+                }
+                failed => format!("{failed:?}"),
+            };
+        }
+        assert!(!outcome.is_empty() || input.is_empty());
+        left.extend_from_slice(input);
+    }
+    (outcome, left)
+}
+
+/// The fields, which are those that another parser finds.
+fn request_fields(whole: &[u8], path: &str, fields: Fields<'_>) -> String {
+    let whole = as_http_1_1(whole);
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut theirs = httparse::Request::new(&mut headers);
+    assert!(theirs.parse(&whole).is_ok_and(|parsed| parsed.is_complete()), "refused elsewhere");
+    assert_eq!((theirs.method, theirs.version), (Some("GET"), Some(1)));
+    assert!(theirs.path.is_some_and(|target| target.contains(path) || path == "/"));
+    let ours: Vec<_> = fields.collect();
+    assert!(ours.iter().copied().eq(theirs.headers.iter().map(|field| (field.name, field.value))));
+    format!("{path} {ours:?}")
+}
+
+/// The fields, which are those that another parser finds, after the interim responses.
+fn response_fields(mut whole: &[u8], response: &Response<'_>) -> String {
+    loop {
+        let head = as_http_1_1(whole);
+        let mut headers = [httparse::EMPTY_HEADER; 128];
+        let mut theirs = httparse::Response::new(&mut headers);
+        let Ok(httparse::Status::Complete(size)) = theirs.parse(&head) else {
+            panic!("refused elsewhere")
+        };
+        if theirs.code.is_some_and(|code| code < 200 && code != 101) {
+            whole = &whole[size..];
+            continue;
+        }
+        assert_eq!(theirs.code, Some(response.status()));
+        let ours: Vec<_> = response.fields().collect();
+        let theirs = theirs.headers.iter().map(|field| (field.name, field.value));
+        assert!(ours.iter().copied().eq(theirs));
+        return format!("{} {:?} {ours:?}", response.status(), response.reason());
+    }
+}
+
+/// A head whose HTTP/1.2 and above is HTTP/1.1, which it is to be read as (RFC 9110 section 2.5).
+/// The parser that ours is compared with refuses it.
+fn as_http_1_1(head: &[u8]) -> Vec<u8> {
+    let mut head = head.to_vec();
+    let start = head.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+    let line = head[start..].split_mut(|byte| *byte == b'\n').next().unwrap_or_default();
+    if let Some(at) = line
+        .windows(8)
+        .rposition(|eight| eight.starts_with(b"HTTP/1.") && matches!(eight[7], b'2'..=b'9'))
+    {
+        line[at + 7] = b'1';
+    }
+    head
+}
