@@ -77,7 +77,7 @@ impl Utf8 {
         match core::str::from_utf8(rest) {
             Ok(text) => Ok((completed, text)),
             Err(error) => {
-                let (text, tail) = rest.split_at(error.valid_up_to());
+                let (text, tail) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
                 if error.error_len().is_some() {
                     return Err(InvalidUtf8 { index: used + text.len() + possible(tail) });
                 }
