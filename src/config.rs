@@ -30,7 +30,8 @@ pub enum Delivery {
 pub struct Config {
     /// Whole messages, or chunks as they arrive. Default: whole.
     pub delivery: Delivery,
-    /// The longest whole message, in bytes: 1 MiB, since all of it is held. Beyond: close 1009.
+    /// The longest whole message, in bytes: 1 MiB, since all of it is held. Beyond: close 1009. No
+    /// more than memory can hold in one piece, which 32 bits make 2 GiB, whatever this says.
     pub max_message: u64,
     /// The longest data frame, in bytes, in whole delivery: 1 MiB. Beyond: close 1009, at its
     /// header.
@@ -102,7 +103,7 @@ impl Config {
     /// The longest data frame, by how messages are delivered.
     pub(crate) const fn frame_limit(&self) -> u64 {
         match self.delivery {
-            Delivery::Whole => self.max_frame,
+            Delivery::Whole => holdable(self.max_frame),
             Delivery::Streamed => self.max_streamed,
         }
     }
@@ -123,8 +124,16 @@ impl Config {
     /// The longest message, by how it is delivered.
     pub(crate) const fn message_limit(&self) -> u64 {
         match self.delivery {
-            Delivery::Whole => self.max_message,
+            Delivery::Whole => holdable(self.max_message),
             Delivery::Streamed => self.max_streamed,
         }
     }
+}
+
+/// A limit of what is held: no allocation can be longer than `isize::MAX` bytes, which 32 bits make
+/// 2 GiB. The room of a text is three bytes more than its length.
+#[cfg(feature = "alloc")]
+const fn holdable(limit: u64) -> u64 {
+    const MOST: u64 = (usize::MAX / 2) as u64 - 3;
+    if limit < MOST { limit } else { MOST }
 }

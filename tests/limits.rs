@@ -158,3 +158,24 @@ fn a_whole_message_of_exactly_the_limit_arrives_however_it_is_sent() {
     let trace = run(Role::Server, streamed(), &wire, &cuts);
     assert_eq!(trace.events, [Seen::Streamed(Kind::Binary, vec![7; 1 << 20], true)]);
 }
+
+/// No allocation is longer than `isize::MAX`: a longer message is refused, not tried.
+#[test]
+fn a_length_that_no_memory_can_hold_is_refused_whatever_the_limits() {
+    let most = (usize::MAX / 2) as u64 - 3;
+    let boundless = config(|c| {
+        (c.max_frame, c.max_message) = (u64::MAX, u64::MAX);
+    });
+    for (first, len, wanted) in [
+        (0x82, most, Ok(())),
+        (0x82, most + 1, Err(ProtocolError::FrameTooLarge)),
+        (0x01, most + 1, Err(ProtocolError::FrameTooLarge)),
+    ] {
+        let header = [&[first, 0xff][..], &len.to_be_bytes(), &[0; 4]].concat();
+        assert_eq!(outcome(&boundless, &header), wanted, "{len:x}");
+    }
+    // Together they are too long, though each is not.
+    let start = frame_to(Role::Server, false, Opcode::Binary, b"held");
+    let header = [&start[..], &[0x80, 0xff], &(most - 3).to_be_bytes()].concat();
+    assert_eq!(outcome(&boundless, &header), Err(ProtocolError::MessageTooLarge));
+}
