@@ -3,7 +3,7 @@
 
 mod socket;
 
-use socket::{Socket, echo::echo};
+use socket::{Socket, accept::accept, echo::echo};
 use sockless::handshake::Accept;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::io;
@@ -26,9 +26,11 @@ async fn main() -> io::Result<()> {
 async fn serve(stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let opened =
-        Socket::accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
+        accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
     match opened.await? {
-        Some((socket, agreed)) => echo(socket, &agreed).await,
+        Some((stream, connection, agreed, rest)) => {
+            echo(Socket::new(stream, connection, server_config(), &rest), &agreed).await
+        }
         None => Ok(()),
     }
 }

@@ -84,4 +84,9 @@ macro_rules! conversations {
 
 conversations! {
     tokio: "tokio_server", "tokio_client";
+    tokio_stream: "tokio_stream", "tokio_client";
+    tokio_halves: "tokio_chat", "tokio_client";
+    tls: "tls_server", "tls_client";
+    tls_threads: "tls_threads", "tls_threads_client";
+    tls_crossed: "tls_threads", "tls_client";
 }

@@ -4,19 +4,20 @@
 //! nothing is sent twice.
 #![allow(dead_code, reason = "each example needs a part of it")]
 
+pub mod accept;
 pub mod echo;
+pub mod messages;
 pub mod talk;
 
 use bytes::{Buf as _, BytesMut};
-use sockless::handshake::{Accept, Agreed, Asked, FieldError, Request, Server};
 use sockless::{CloseCode, Closed, Config, Connection, Due, Event, Inbox, Keepalive, Phase, Want};
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How much may wait to be written before no more is read.
 const BACKLOG: usize = 1 << 20;
@@ -46,34 +47,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         timers.phase(Phase::Open, start.elapsed());
         let alarm = Box::pin(sleep_until(start));
         Self { io, connection, inbox, out: BytesMut::new(), timers, alarm, start, closed: None }
-    }
-
-    /// A server's handshake; `None` if the client was refused.
-    pub async fn accept(
-        mut io: T,
-        config: Arc<Config>,
-        decide: impl for<'r> FnOnce(&'r Request<'r>) -> Result<Accept<'r>, FieldError>,
-    ) -> io::Result<Option<(Self, Agreed)>> {
-        let mut server = Server::new(Arc::clone(&config));
-        let (mut scratch, mut out) = ([0; 4096], BytesMut::new());
-        let deadline = Instant::now() + config.open_timeout;
-        loop {
-            let n = timeout_at(deadline, io.read(&mut scratch)).await??;
-            let mut input = &mut scratch[..n];
-            let opened = match server.receive(&mut input, &mut out) {
-                None if n == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                None => continue,
-                Some(Asked::Upgrade(request)) => {
-                    let accept = decide(&request).map_err(io::Error::other)?;
-                    server.accept(accept, &mut out).ok()
-                }
-                Some(_) => None,
-            };
-            timeout_at(deadline, io.write_all(&out)).await??;
-            timeout_at(deadline, io.flush()).await??;
-            let Some((connection, agreed)) = opened else { return Ok(None) };
-            return Ok(Some((Self::new(io, connection, config, input), agreed)));
-        }
     }
 
     /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes.
@@ -180,5 +153,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// How it ended, once it has.
     pub fn closed(&self) -> Option<&Closed> {
         self.closed.as_ref()
+    }
+
+    /// The transport, and nothing of the WebSocket.
+    pub fn into_inner(self) -> T {
+        self.io
     }
 }

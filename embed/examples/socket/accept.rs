@@ -1,0 +1,42 @@
+//! A server's handshake over anything that tokio reads and writes.
+
+use bytes::BytesMut;
+use sockless::handshake::{Accept, Agreed, Asked, FieldError, Request, Server};
+use sockless::{Config, Connection};
+use std::io;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout_at};
+
+/// A connection, and what came behind the handshake.
+pub type Opened<T> = (T, Connection, Agreed, Vec<u8>);
+
+/// `None` if the client was refused.
+pub async fn accept<T>(
+    mut io: T,
+    config: Arc<Config>,
+    decide: impl for<'r> FnOnce(&'r Request<'r>) -> Result<Accept<'r>, FieldError>,
+) -> io::Result<Option<Opened<T>>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let deadline = Instant::now() + config.open_timeout;
+    let mut server = Server::new(config);
+    let (mut scratch, mut out) = ([0; 4096], BytesMut::new());
+    loop {
+        let n = timeout_at(deadline, io.read(&mut scratch)).await??;
+        let mut input = &mut scratch[..n];
+        let opened = match server.receive(&mut input, &mut out) {
+            None if n == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            None => continue,
+            Some(Asked::Upgrade(request)) => {
+                let accept = decide(&request).map_err(io::Error::other)?;
+                server.accept(accept, &mut out).ok()
+            }
+            Some(_) => None,
+        };
+        timeout_at(deadline, io.write_all(&out)).await??;
+        timeout_at(deadline, io.flush()).await??;
+        return Ok(opened.map(|(connection, agreed)| (io, connection, agreed, input.to_vec())));
+    }
+}

@@ -1,0 +1,141 @@
+// cargo run --example tokio_chat
+//! A chat on tokio: each member's halves live on two tasks, with no lock around them. A message is
+//! encoded once for all members; one who does not read falls behind, and is told to come back.
+
+mod socket;
+
+use bytes::BytesMut;
+use socket::accept::accept;
+use sockless::deflate::Policy;
+use sockless::handshake::Accept;
+use sockless::{CloseCode, Closed, Event, Prepared, Receiver, Reply, Sender, Want};
+use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Instant, interval_at, timeout};
+
+/// How many messages a member may be behind.
+const BEHIND: usize = 64;
+
+/// How often a member is asked whether it is there, and how long it may be silent or read nothing.
+const PING: Duration = Duration::from_secs(20);
+const SILENCE: Duration = Duration::from_secs(50);
+
+type Room = broadcast::Sender<Prepared>;
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on {}", listener.local_addr()?);
+    let room = Room::new(BEHIND);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let room = room.clone();
+        tokio::spawn(async move {
+            if let Err(error) = serve(stream, room).await {
+                eprintln!("{error}");
+            }
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, room: Room) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let opened =
+        accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
+    let Some((stream, connection, agreed, rest)) = opened.await? else { return Ok(()) };
+    println!("{}", agreement(&agreed));
+    let (mut receiver, sender) = connection.split();
+    let (reader, writer) = stream.into_split();
+    // One reply is under way at most: the reader merges what is owed meanwhile.
+    let (owe, owed) = mpsc::channel(1);
+    let writing = tokio::spawn(write(writer, sender, owed, room.subscribe()));
+    let read = read(reader, &mut receiver, rest, owe, room).await;
+    // The transport has ended: what either half knows of that makes the end.
+    let (code, reason) = receiver.eof();
+    let clean = writing.await.map_err(io::Error::other)??.eof();
+    println!("{}", end(&Closed { code, reason, clean }));
+    read
+}
+
+async fn read(
+    mut reader: OwnedReadHalf,
+    receiver: &mut Receiver,
+    mut buffer: Vec<u8>,
+    owe: mpsc::Sender<Reply>,
+    room: Room,
+) -> io::Result<()> {
+    let mut n = buffer.len();
+    buffer.resize(16 << 10, 0);
+    let mut reply: Option<Reply> = None;
+    loop {
+        let mut input = &mut buffer[..n];
+        while let Some(event) = receiver.receive(&mut input) {
+            println!("{}", line(&event));
+            reply = match (reply, event.reply()) {
+                (Some(older), Some(newer)) => Some(older.merge(newer)),
+                (older, newer) => newer.or(older),
+            };
+            // At once if the slot is free, below if not.
+            if let Some(Err(TrySendError::Full(later))) = reply.take().map(|r| owe.try_send(r)) {
+                reply = Some(later);
+            }
+            let message = match event {
+                Event::Text(text) => Prepared::text(&text),
+                Event::Binary(data) => Prepared::binary(&data),
+                _ => continue,
+            };
+            // Nobody is there to hear it: the writer has ended.
+            let _ = room.send(message.compressed(&Policy::server()));
+        }
+        tokio::select! {
+            Ok(slot) = owe.reserve(), if reply.is_some() => {
+                if let Some(reply) = reply.take() {
+                    slot.send(reply);
+                }
+                n = 0;
+            }
+            read = timeout(SILENCE, reader.read(&mut buffer)) => {
+                n = read??;
+                if n == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+async fn write(
+    mut writer: OwnedWriteHalf,
+    mut sender: Sender,
+    mut owed: mpsc::Receiver<Reply>,
+    mut messages: broadcast::Receiver<Prepared>,
+) -> io::Result<Sender> {
+    let mut out = BytesMut::new();
+    let mut ping = interval_at(Instant::now() + PING, PING);
+    while sender.want() == Want::Read {
+        tokio::select! {
+            biased;
+            reply = owed.recv() => match reply {
+                Some(reply) => sender.reply(&reply, &mut out),
+                None => return Ok(sender),
+            },
+            message = messages.recv() => match message {
+                // After a Close of our own there is nothing to send.
+                Ok(message) => if let Ok(frame) = sender.prepared(&message) {
+                    timeout(SILENCE, writer.write_all(&frame)).await??;
+                },
+                Err(_) => _ = sender.close(CloseCode::TRY_AGAIN_LATER, "too slow", &mut out),
+            },
+            _ = ping.tick() => drop(sender.ping(b"", &mut out)),
+        }
+        timeout(SILENCE, writer.write_all_buf(&mut out)).await??;
+    }
+    writer.shutdown().await?;
+    Ok(sender)
+}

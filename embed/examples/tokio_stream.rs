@@ -1,0 +1,48 @@
+// cargo run --example tokio_stream
+//! An echo on tokio, its socket a `Stream` and a `Sink`: for code that is written in those.
+
+mod socket;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use socket::messages::{Message, Messages};
+use socket::{Socket, accept::accept};
+use sockless::Event;
+use sockless::handshake::Accept;
+use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
+use std::io;
+use tokio::net::{TcpListener, TcpStream};
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            if let Err(error) = serve(stream).await {
+                eprintln!("{error}");
+            }
+        });
+    }
+}
+
+async fn serve(stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let opened =
+        accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
+    let Some((stream, connection, agreed, rest)) = opened.await? else { return Ok(()) };
+    println!("{}", agreement(&agreed));
+    let mut messages = Messages(Socket::new(stream, connection, server_config(), &rest));
+    while let Some(event) = messages.next().await.transpose()? {
+        println!("{}", line(&event));
+        match event {
+            Event::Text(text) => messages.feed(Message::Text(text.into_string())).await?,
+            Event::Binary(data) => messages.feed(Message::Binary(data.to_vec())).await?,
+            _ => {}
+        }
+    }
+    if let Some(closed) = messages.0.closed() {
+        println!("{}", end(closed));
+    }
+    Ok(())
+}
