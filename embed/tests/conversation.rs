@@ -89,4 +89,5 @@ conversations! {
     tls: "tls_server", "tls_client";
     tls_threads: "tls_threads", "tls_threads_client";
     tls_crossed: "tls_threads", "tls_client";
+    http_2: "h2_server", "h2_client";
 }
