@@ -90,4 +90,6 @@ conversations! {
     tls_threads: "tls_threads", "tls_threads_client";
     tls_crossed: "tls_threads", "tls_client";
     http_2: "h2_server", "h2_client";
+    axum: "axum_server", "tokio_client";
+    hyper: "axum_server", "hyper_client";
 }
