@@ -14,6 +14,7 @@ mod deflate;
 #[path = "../common/farewell.rs"]
 mod farewell;
 mod options;
+mod proxy;
 mod reading;
 mod session;
 
@@ -21,7 +22,7 @@ use bytes::BytesMut;
 use options::{Failure, Options};
 use reading::{Post, Slot};
 use session::{STUCK, Session};
-use sockless::handshake::{Answer, Client, Response, Target};
+use sockless::handshake::{Answer, Client, Offer, Response, Target};
 use sockless::{Config, Connection, Keepalive, Keys, Phase};
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Read, Write};
@@ -55,16 +56,12 @@ fn run(options: &Options) -> Result<(), Failure> {
     if target.secure() {
         return Err(Failure(2, "wss needs TLS, which this example does not bring".into()));
     }
-    let config = options.config();
-    let mut socket = connect(&target, &config)
-        .map_err(|error| Failure(2, format!("{}: {error}", target.authority())))?;
-    let clock = Instant::now();
-    let mut out = BytesMut::new();
-    let client = Client::start(config.clone(), Keys::system(), &offer, &mut out);
-    let mut timers = Keepalive::new(config, clock.elapsed());
-    socket.write_all(&out).map_err(failed)?;
-    out.clear();
-    let (connection, early) = open(&mut socket, client, &timers, clock)?;
+    let mut opening = Opening::connect(options, &target)?;
+    if let Some(proxy) = &options.proxy {
+        proxy.tunnel(&target, &mut opening)?;
+    }
+    let (connection, early) = opening.shake_hands(&offer)?;
+    let Opening { socket, clock, mut timers, .. } = opening;
     timers.phase(Phase::Open, clock.elapsed());
     let (receiver, sender) = connection.split();
     let _ = socket.set_read_timeout(None);
@@ -78,64 +75,93 @@ fn run(options: &Options) -> Result<(), Failure> {
         socket.try_clone().map_err(|error| Failure(4, format!("no second handle: {error}")))?;
     thread::spawn(move || reading::read(read_end, receiver, early, &post));
     thread::spawn(move || reading::read_lines(&inputs));
-    let farewell = options.farewell;
+    let (farewell, out) = (options.farewell, BytesMut::new());
     Session { socket, sender, timers, clock, farewell, slot, out, mute: false, printing: false }
         .run(&inbox)
 }
 
-fn connect(target: &Target, config: &Config) -> io::Result<TcpStream> {
-    let mut result = Err(io::Error::other("no address"));
-    for address in (target.host(), target.port()).to_socket_addrs()? {
-        result = TcpStream::connect_timeout(&address, config.open_timeout);
-        if let Ok(socket) = &result {
-            socket.set_nodelay(true)?;
-            break;
-        }
-    }
-    result
+/// A connection on its way: all that its handshakes share.
+struct Opening {
+    socket: TcpStream,
+    config: Arc<Config>,
+    clock: Instant,
+    timers: Keepalive,
+    scratch: Vec<u8>,
 }
 
-/// The opening handshake: the connection, and the frames that came together with the answer.
-fn open(
-    socket: &mut TcpStream,
-    mut client: Client,
-    timers: &Keepalive,
-    clock: Instant,
-) -> Result<(Connection, Vec<u8>), Failure> {
-    let mut scratch = vec![0; SCRATCH];
-    loop {
-        let patience = timers.next().map(|due| due.saturating_sub(clock.elapsed()));
-        if patience == Some(Duration::ZERO) {
-            return Err(failed("no answer in time"));
-        }
-        socket.set_read_timeout(patience).map_err(failed)?;
-        let size = match socket.read(&mut scratch) {
-            Ok(0) => return Err(failed("the server hung up")),
-            Ok(size) => size,
-            Err(error) if is_temporary(&error) => continue,
-            Err(error) => return Err(failed(error)),
+impl Opening {
+    /// Connects to the target, or to the proxy that leads there.
+    fn connect(options: &Options, target: &Target) -> Result<Self, Failure> {
+        let (config, clock) = (options.config(), Instant::now());
+        let failed = |error: io::Error| {
+            let direct = target.authority().to_string();
+            let address = options.proxy.as_ref().map_or(direct, |proxy| proxy.address.clone());
+            Failure(2, format!("{address}: {error}"))
         };
-        let mut input = &mut scratch[..size];
-        match client.receive(&mut input) {
-            None => {}
-            Some(Answer::Open { connection, agreed, .. }) => {
-                if let Some(subprotocol) = agreed.subprotocol {
-                    eprintln!("wscat: subprotocol {subprotocol}");
+        let addresses = match &options.proxy {
+            Some(proxy) => proxy.address.to_socket_addrs(),
+            None => (target.host(), target.port()).to_socket_addrs(),
+        };
+        let mut result = Err(failed(io::Error::other("no address")));
+        for address in addresses.map_err(failed)? {
+            match TcpStream::connect_timeout(&address, config.open_timeout) {
+                Err(error) => result = Err(failed(error)),
+                Ok(socket) => {
+                    socket.set_nodelay(true).map_err(failed)?;
+                    let timers = Keepalive::new(config.clone(), clock.elapsed());
+                    return Ok(Self { socket, config, clock, timers, scratch: vec![0; SCRATCH] });
                 }
-                #[cfg(feature = "deflate")]
-                if let Some(params) = agreed.deflate {
-                    eprintln!("wscat: {params}");
+            }
+        }
+        result
+    }
+
+    /// Reads, for as long as an opening may take.
+    fn read(&mut self) -> Result<&mut [u8], Failure> {
+        loop {
+            let patience = self.timers.next().map(|due| due.saturating_sub(self.clock.elapsed()));
+            if patience == Some(Duration::ZERO) {
+                return Err(failed("no answer in time"));
+            }
+            self.socket.set_read_timeout(patience).map_err(failed)?;
+            match self.socket.read(&mut self.scratch) {
+                Ok(0) => return Err(failed("the server hung up")),
+                Ok(size) => return Ok(&mut self.scratch[..size]),
+                Err(error) if is_temporary(&error) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// The opening handshake: the connection, and the frames that came together with the answer.
+    fn shake_hands(&mut self, offer: &Offer<'_>) -> Result<(Connection, Vec<u8>), Failure> {
+        let mut out = BytesMut::new();
+        let mut client = Client::start(self.config.clone(), Keys::system(), offer, &mut out);
+        self.socket.write_all(&out).map_err(failed)?;
+        loop {
+            let mut input = self.read()?;
+            match client.receive(&mut input) {
+                None => {}
+                Some(Answer::Open { connection, agreed, .. }) => {
+                    if let Some(subprotocol) = agreed.subprotocol {
+                        eprintln!("wscat: subprotocol {subprotocol}");
+                    }
+                    #[cfg(feature = "deflate")]
+                    if let Some(params) = agreed.deflate {
+                        eprintln!("wscat: {params}");
+                    }
+                    return Ok((connection, input.to_vec()));
                 }
-                return Ok((connection, input.to_vec()));
+                Some(Answer::Refused(response)) => {
+                    let (response, early) = (response.into_owned(), input.to_vec());
+                    let content = content(&mut self.socket, &response, early);
+                    let text = [response.reason(), b"\n", &content].concat();
+                    let text = harmless(&String::from_utf8_lossy(&text));
+                    return Err(failed(format!("{} {}", response.status(), text.trim_end())));
+                }
+                Some(Answer::Failed(error)) => return Err(failed(error)),
+                Some(_) => return Err(failed("an answer of a kind not known here")),
             }
-            Some(Answer::Refused(response)) => {
-                let content = content(socket, &response, input.to_vec());
-                let text = [response.reason(), b"\n", &content].concat();
-                let text = harmless(&String::from_utf8_lossy(&text));
-                return Err(failed(format!("{} {}", response.status(), text.trim_end())));
-            }
-            Some(Answer::Failed(error)) => return Err(failed(error)),
-            Some(_) => return Err(failed("an answer of a kind not known here")),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::deflate::{self, Deflate};
 use crate::farewell::{Farewell, farewell};
+use crate::proxy::Proxy;
 use sockless::handshake::{FieldError, Offer, Target};
 use sockless::{Config, Role};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ come. The end of the input (Ctrl-D) closes the connection.
   --close CODE:REASON close with this instead of 1000 and nothing
   --ping-interval S   ping the server every S seconds (1.5 is a number)
   --ping-timeout S    give up when a ping is not answered in S seconds (20)
+  --proxy URL         go through this HTTP proxy: http://HOST[:PORT]
+  --proxy-header 'N: V'  add a field to what it is asked (may be given again)
   --help              print this
 ";
 
@@ -42,6 +45,7 @@ pub(crate) struct Options {
     ping_timeout: Option<Duration>,
     /// How to close at the end of the input.
     pub(crate) farewell: Option<Farewell>,
+    pub(crate) proxy: Option<Proxy>,
     deflate: Deflate,
 }
 
@@ -53,7 +57,11 @@ impl Options {
             let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
             seconds.filter(|s| !s.is_zero()).ok_or_else(|| wrong("not a number of seconds"))
         };
-        let mut options = Self::default();
+        let field = |text: String| match text.split_once(':') {
+            Some((name, value)) => Ok((name.to_owned(), value.trim().to_owned())),
+            None => Err(wrong("a header is 'Name: value'")),
+        };
+        let (mut options, mut proxy_fields) = (Self::default(), Vec::new());
         while let Some(arg) = args.next() {
             if options.deflate.take(&arg, || args.next()).map_err(|why| wrong(&why))? {
                 continue;
@@ -65,16 +73,17 @@ impl Options {
                     return Ok(None);
                 }
                 "--protocol" => options.protocols.push(value()?),
-                "--header" => {
-                    let field = value()?;
-                    let (name, text) =
-                        field.split_once(':').ok_or_else(|| wrong("a header is 'Name: value'"))?;
-                    options.fields.push((name.into(), text.trim().into()));
+                "--header" => options.fields.push(field(value()?)?),
+                "--proxy" => {
+                    let address = Proxy::parse(&value()?);
+                    let address = address.ok_or_else(|| wrong("a proxy is http://HOST[:PORT]"))?;
+                    options.proxy = Some(Proxy { address, fields: Vec::new() });
                 }
                 "--close" => {
                     let found = farewell(&value()?);
                     options.farewell = Some(found.ok_or_else(|| wrong("a Close is CODE:REASON"))?);
                 }
+                "--proxy-header" => proxy_fields.push(field(value()?)?),
                 "--ping-interval" => options.ping_interval = Some(seconds(value()?)?),
                 "--ping-timeout" => options.ping_timeout = Some(seconds(value()?)?),
                 _ if arg.starts_with('-') => return Err(wrong(&format!("what is {arg}?"))),
@@ -87,6 +96,11 @@ impl Options {
         }
         if options.ping_timeout.is_some() && options.ping_interval.is_none() {
             return Err(wrong("--ping-timeout wants --ping-interval"));
+        }
+        match &mut options.proxy {
+            Some(proxy) => proxy.fields = proxy_fields,
+            None if proxy_fields.is_empty() => {}
+            None => return Err(wrong("--proxy-header wants --proxy")),
         }
         Ok(Some(options))
     }
