@@ -109,7 +109,7 @@ impl Assembler {
         let received = held + piece.len();
         let open = if fin { 0 } else { config.message_limit().saturating_sub(self.len) };
         let expected = usize::try_from(left.saturating_add(open)).unwrap_or(usize::MAX);
-        let more = piece.len() + expected.min(received);
+        let more = room(received, expected) - held;
         match self.kind {
             Kind::Text => {
                 // An unfinished character of an earlier piece comes on top.
@@ -164,6 +164,52 @@ impl Assembler {
             Kind::Text if !self.utf8.is_boundary() => Err(ProtocolError::InvalidUtf8),
             Kind::Text => Ok(Message::Text(self.text.into())),
             Kind::Binary => Ok(Message::Binary(self.bytes.into())),
+        }
+    }
+}
+
+/// The room for a message of which `received` bytes are here and `expected` may follow: as much as
+/// it needs, halved until it is no more than twice what is here. Then the last of its moves comes
+/// as early as it may, and all of them together copy less than the message has bytes.
+fn room(received: usize, expected: usize) -> usize {
+    let mut room = received.saturating_add(expected);
+    while room > received.saturating_mul(2) {
+        room = room.div_ceil(2);
+    }
+    room
+}
+
+#[cfg(test)]
+mod tests {
+    use super::room;
+
+    #[test]
+    fn room_is_within_twice_what_is_here_and_what_is_needed() {
+        for expected in [0, 1, 2, 100, 1 << 20, usize::MAX] {
+            for received in 1..2000 {
+                let found = room(received, expected);
+                assert!(received <= found && found <= 2 * received, "{received} {expected}");
+                assert!(found <= received.saturating_add(expected), "{received} {expected}");
+            }
+        }
+        assert_eq!(room(1000, 500), 1500);
+    }
+
+    #[test]
+    fn a_message_that_grows_moves_less_than_itself() {
+        for len in [1000, 1 << 20, 1_000_003] {
+            for piece in [1, 7, 1000, 65_536] {
+                let (mut held, mut capacity, mut moved) = (0, 0, 0);
+                while held < len {
+                    let received = (held + piece).min(len);
+                    if capacity < received {
+                        moved += held;
+                        capacity = room(received, len - received);
+                    }
+                    held = received;
+                }
+                assert!(moved <= len + 64 && capacity == len, "{len} by {piece}: {moved} {capacity}");
+            }
         }
     }
 }
