@@ -208,7 +208,10 @@ mod tests {
                     }
                     held = received;
                 }
-                assert!(moved <= len + 64 && capacity == len, "{len} by {piece}: {moved} {capacity}");
+                assert!(
+                    moved <= len + 64 && capacity == len,
+                    "{len} by {piece}: {moved} {capacity}"
+                );
             }
         }
     }

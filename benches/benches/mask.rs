@@ -1,7 +1,9 @@
 //! Unmasking in place: a payload that begins at a multiple of 64 bytes, and one that does not, as
-//! payloads do not.
+//! payloads do not: 1 to 7 bytes further, in turn.
 //!
-//! The floor is XOR in the widest registers of the machine, aligned in both groups.
+//! The floor is XOR in the widest registers of the machine, aligned in both groups. With
+//! `RUSTFLAGS="--cfg fuzzing"` each of our own bodies has a row, too, with and without a verdict on
+//! whether what comes out is ASCII.
 
 use criterion::{BenchmarkId, Throughput};
 use sockless::mask::Mask;
@@ -13,27 +15,45 @@ const SIZES: [usize; 6] = [16, 64, 125, 1 << 10, 16 << 10, 64 << 10];
 #[repr(align(64))]
 struct Aligned([u8; (64 << 10) + 64]);
 
+type Row = (String, Box<dyn Fn(&mut [u8], [u8; 4])>);
+
+fn rows() -> Vec<Row> {
+    #[allow(unused_mut, reason = "more come where the backends can be named")]
+    let mut rows: Vec<Row> = vec![
+        ("ours".into(), Box::new(|payload, key| Mask::new(key).apply(payload))),
+        ("floor".into(), Box::new(limit)),
+        ("fastwebsockets".into(), Box::new(fastwebsockets::unmask)),
+        ("sockudo-ws".into(), Box::new(sockudo_ws::mask::apply_mask)),
+        ("yawc".into(), Box::new(yawc::mask::apply_mask)),
+    ];
+    #[cfg(fuzzing)]
+    for verdict in [false, true] {
+        rows.extend(sockless::mask::backends::all().into_iter().map(|backend| -> Row {
+            let name = format!("ours-{}{}", backend.name, if verdict { "-verdict" } else { "" });
+            (name, Box::new(move |payload, key| drop(backend.apply(verdict, key, payload))))
+        }));
+    }
+    rows
+}
+
 fn main() {
     let mut criterion = criterion();
     let mut room = Box::new(Aligned([0; (64 << 10) + 64]));
     room.0.copy_from_slice(&noise((64 << 10) + 64));
-    type Row = (&'static str, fn(&mut [u8], [u8; 4]));
-    let rows: [Row; 5] = [
-        ("ours", |payload, key| Mask::new(key).apply(payload)),
-        ("floor", limit),
-        ("fastwebsockets", fastwebsockets::unmask),
-        ("sockudo-ws", sockudo_ws::mask::apply_mask),
-        ("yawc", yawc::mask::apply_mask),
-    ];
-    for (name, offset) in [("mask-aligned", 0), ("mask-misaligned", 6)] {
+    let rows = rows();
+    for (name, offsets) in [("mask-aligned", 0..1), ("mask-misaligned", 1..8)] {
         let mut group = criterion.benchmark_group(name);
         for size in SIZES {
             group.throughput(Throughput::Bytes(size as u64));
-            for (row, apply) in rows {
-                let offset = if row == "floor" { 0 } else { offset };
-                let payload = &mut room.0[offset..offset + size];
+            for (row, apply) in &rows {
+                let offsets = if row == "floor" { 0..1 } else { offsets.clone() };
                 group.bench_function(BenchmarkId::new(row, size), |bencher| {
-                    bencher.iter(|| apply(black_box(payload), black_box(KEY)));
+                    let mut offset = offsets.clone().cycle();
+                    bencher.iter(|| {
+                        let offset = offset.next().unwrap_or_default();
+                        let payload = &mut room.0[offset..offset + size];
+                        apply(black_box(payload), black_box(KEY));
+                    });
                 });
             }
         }

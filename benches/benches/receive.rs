@@ -1,8 +1,15 @@
-//! A server that receives masked binary messages, in reads of 64 KiB at most. Times are for each
-//! message.
+//! A server that receives masked messages, in reads of 64 KiB at most. Times are for each message.
 //!
 //! The floor copies each read into a scratch buffer, as a socket does, looks at the header and
-//! unmasks in place; a message larger than a read is copied once. Every peer reads the same wire.
+//! unmasks in place; a message larger than a read is copied once, and is unmasked then. Every peer
+//! reads the same wire.
+//!
+//! * `receive`: binary.
+//! * `receive-in-place`: the bytes are in the scratch buffer already, as where a socket was read
+//!   into it; nothing is copied, by the floor neither. The peers read into buffers of their own:
+//!   what they do is the same as above.
+//! * `receive-text-ascii`, `receive-text-mixed`: `unmask-simdutf8` does what the floor of `receive`
+//!   does, then validates with `simdutf8`.
 
 use bytes::BytesMut;
 use criterion::measurement::WallTime;
@@ -10,15 +17,51 @@ use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
 use futures_util::StreamExt;
 use sockless::frame::Opcode;
 use sockless::{Config, Connection, Event};
-use sockless_benches::{KEY, READ, Wire, criterion, frame, limit, noise, now};
+use sockless_benches::{KEY, READ, Wire, ascii, criterion, frame, limit, noise, now};
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio_util::codec::Decoder;
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 const SIZES: [usize; 6] = [0, 16, 125, 1 << 10, 16 << 10, 1 << 20];
+const TEXT_SIZES: [usize; 4] = [16, 125, 1 << 10, 16 << 10];
 
-fn floor(wire: &mut Wire, scratch: &mut [u8], message: &mut Vec<u8>, total: usize) -> usize {
+/// Unmasks the frames that lie whole in `rest`, and hands each to `seen`.
+#[inline]
+fn frames(mut rest: &mut [u8], seen: impl Fn(&[u8])) -> usize {
+    let mut count = 0;
+    while let [_, second, tail @ ..] = rest {
+        let (size, header) = match (*second & 0x7f, &*tail) {
+            (126, [a, b, ..]) => (usize::from(u16::from_be_bytes([*a, *b])), 2),
+            (127, _) => unreachable!("no message of this size fits a read"),
+            (size, _) => (usize::from(size), 0),
+        };
+        let (frame, after) = tail.split_at_mut(header + 4 + size);
+        let (head, payload) = frame.split_at_mut(header + 4);
+        let key = head.last_chunk().copied().unwrap_or_default();
+        limit(payload, key);
+        seen(payload);
+        count += 1;
+        rest = after;
+    }
+    count
+}
+
+fn drop_it(payload: &[u8]) {
+    black_box(payload);
+}
+
+fn validate(payload: &[u8]) {
+    black_box(simdutf8::basic::from_utf8(payload).expect("text"));
+}
+
+fn floor(
+    wire: &mut Wire,
+    scratch: &mut [u8],
+    message: &mut Vec<u8>,
+    total: usize,
+    seen: impl Fn(&[u8]),
+) -> usize {
     let (mut came, mut count) = (0, 0);
     message.clear();
     while came < total {
@@ -29,21 +72,7 @@ fn floor(wire: &mut Wire, scratch: &mut [u8], message: &mut Vec<u8>, total: usiz
             continue;
         }
         scratch[..piece.len()].copy_from_slice(piece);
-        let mut rest = &mut scratch[..piece.len()];
-        while let [_, second, tail @ ..] = rest {
-            let (size, header) = match (*second & 0x7f, &*tail) {
-                (126, [a, b, ..]) => (usize::from(u16::from_be_bytes([*a, *b])), 2),
-                (127, _) => unreachable!("no message of this size fits a read"),
-                (size, _) => (usize::from(size), 0),
-            };
-            let (frame, after) = tail.split_at_mut(header + 4 + size);
-            let (head, payload) = frame.split_at_mut(header + 4);
-            let key = head.last_chunk().copied().unwrap_or_default();
-            limit(payload, key);
-            black_box(payload);
-            count += 1;
-            rest = after;
-        }
+        count += frames(&mut scratch[..piece.len()], &seen);
     }
     if total > READ {
         limit(&mut message[14..], KEY);
@@ -53,37 +82,104 @@ fn floor(wire: &mut Wire, scratch: &mut [u8], message: &mut Vec<u8>, total: usiz
     count
 }
 
-fn rows(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
-    let one = frame(Opcode::Binary, false, true, &noise(size));
+/// As many messages as a read brings, or one.
+fn wire(opcode: Opcode, payload: &[u8]) -> (bytes::Bytes, usize) {
+    let one = frame(opcode, false, true, payload);
     let count = (READ / one.len()).max(1);
-    let bytes = bytes::Bytes::from(one.repeat(count));
-    let total = bytes.len();
-    let wire = || Wire::new(bytes.clone());
-    group.throughput(Throughput::Elements(count as u64));
+    (one.repeat(count).into(), count)
+}
 
+/// What each message comes to.
+fn look(event: &Event<'_>) {
+    match event {
+        Event::Binary(data) => drop(black_box(&data[..])),
+        Event::Text(text) => drop(black_box(&text[..])),
+        _ => panic!("a message"),
+    }
+}
+
+fn ours(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, bytes: &bytes::Bytes, count: usize) {
     let mut ours = Connection::server(Arc::new(Config::default()));
-    let (mut from, mut scratch, mut out) = (wire(), vec![0; READ], BytesMut::new());
+    let (mut from, mut scratch, mut out) =
+        (Wire::new(bytes.clone()), vec![0; READ], BytesMut::new());
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
             let (mut came, mut seen) = (0, 0);
-            while came < total {
+            while came < bytes.len() {
                 let piece = from.bring(READ);
                 came += piece.len();
                 scratch[..piece.len()].copy_from_slice(piece);
                 let mut input = &mut scratch[..piece.len()];
                 while let Some(event) = ours.receive(&mut input, &mut out) {
-                    let Event::Binary(data) = event else { panic!("a message") };
-                    black_box(&data[..]);
+                    look(&event);
                     seen += 1;
                 }
             }
             assert_eq!(seen, count);
         });
     });
-    let (mut from, mut message) = (wire(), Vec::with_capacity(total));
+}
+
+fn binary(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
+    let (bytes, count) = wire(Opcode::Binary, &noise(size));
+    group.throughput(Throughput::Elements(count as u64));
+    ours(group, size, &bytes, count);
+    let (mut from, mut scratch, mut message) =
+        (Wire::new(bytes.clone()), vec![0; READ], Vec::with_capacity(bytes.len()));
+    let total = bytes.len();
     group.bench_function(BenchmarkId::new("floor", size), |bencher| {
-        bencher.iter(|| assert_eq!(floor(&mut from, &mut scratch, &mut message, total), count));
+        bencher.iter(|| {
+            assert_eq!(floor(&mut from, &mut scratch, &mut message, total, drop_it), count);
+        });
     });
+    peers(group, size, &bytes, count);
+}
+
+fn in_place(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
+    let (bytes, count) = wire(Opcode::Binary, &noise(size));
+    group.throughput(Throughput::Elements(count as u64));
+    // What is unmasked twice is masked again: the same bytes serve every round.
+    let (mut scratch, mut out) = (bytes.to_vec(), BytesMut::new());
+    let mut ours = Connection::server(Arc::new(Config::default()));
+    group.bench_function(BenchmarkId::new("ours", size), |bencher| {
+        bencher.iter(|| {
+            let (mut input, mut seen) = (&mut scratch[..], 0);
+            while let Some(event) = ours.receive(&mut input, &mut out) {
+                look(&event);
+                seen += 1;
+            }
+            assert_eq!(seen, count);
+        });
+    });
+    group.bench_function(BenchmarkId::new("floor", size), |bencher| {
+        bencher.iter(|| assert_eq!(frames(&mut scratch, drop_it), count));
+    });
+    peers(group, size, &bytes, count);
+}
+
+fn text(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, payload: &[u8]) {
+    let (bytes, count) = wire(Opcode::Text, payload);
+    group.throughput(Throughput::Elements(count as u64));
+    ours(group, size, &bytes, count);
+    let (mut from, mut scratch, mut message) =
+        (Wire::new(bytes.clone()), vec![0; READ], Vec::new());
+    let total = bytes.len();
+    group.bench_function(BenchmarkId::new("unmask-simdutf8", size), |bencher| {
+        bencher.iter(|| {
+            assert_eq!(floor(&mut from, &mut scratch, &mut message, total, validate), count);
+        });
+    });
+    peers(group, size, &bytes, count);
+}
+
+fn peers(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    size: usize,
+    bytes: &bytes::Bytes,
+    count: usize,
+) {
+    let total = bytes.len();
+    let wire = || Wire::new(bytes.clone());
 
     let role = tungstenite::protocol::Role::Server;
     let mut peer = tungstenite::WebSocket::from_raw_socket(wire(), role, None);
@@ -168,8 +264,23 @@ fn main() {
     let mut criterion = criterion();
     for size in SIZES {
         let mut group = criterion.benchmark_group("receive");
-        rows(&mut group, size);
+        binary(&mut group, size);
         group.finish();
+    }
+    for size in [125, 1 << 10, 16 << 10] {
+        let mut group = criterion.benchmark_group("receive-in-place");
+        in_place(&mut group, size);
+        group.finish();
+    }
+    type Source = fn(usize) -> Vec<u8>;
+    let texts: [(&str, Source); 2] =
+        [("receive-text-ascii", ascii), ("receive-text-mixed", sockless_benches::text)];
+    for (name, source) in texts {
+        for size in TEXT_SIZES {
+            let mut group = criterion.benchmark_group(name);
+            text(&mut group, size, &source(size));
+            group.finish();
+        }
     }
     criterion.final_summary();
 }

@@ -1,9 +1,9 @@
 //! Law: octet i becomes itself XOR octet i modulo 4 of the key, at any cut and alignment, in place
-//! and copied.
+//! and copied, by every body that this machine can run, and each judges rightly what is ASCII.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sockless::mask::Mask;
+use sockless::mask::{Mask, backends};
 use sockless_fuzz::{Choices, pieces};
 
 fuzz_target!(|data: &[u8]| {
@@ -29,5 +29,15 @@ fuzz_target!(|data: &[u8]| {
         start = end;
     }
     assert!(place == wanted && copy == wanted);
+    for backend in backends::all() {
+        for verdict in [false, true] {
+            let ascii = !verdict || wanted.is_ascii();
+            place.copy_from_slice(&payload);
+            copy.fill(0);
+            assert_eq!(backend.apply(verdict, key, place), ascii, "{backend:?}");
+            assert_eq!(backend.copy(verdict, key, &payload, &mut copy), ascii, "{backend:?}");
+            assert!(place == wanted && copy == wanted, "{backend:?}");
+        }
+    }
     assert!(before.iter().chain(after.iter()).all(|byte| *byte == 0xa5), "out of bounds");
 });

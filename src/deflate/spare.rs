@@ -28,9 +28,9 @@ pub(super) fn inflate(
     let written = usize::try_from(stream.total_out() - made).unwrap_or(usize::MAX);
     debug_assert!(written <= room, "the decoder counts what it wrote");
     let written = written.min(room);
-    // SAFETY: `len + written` is within the capacity, by the two lines that bound `room` and it. The first `written` bytes
-    // of the spare room are initialised: `total_out` counts what `decompress_uninit` wrote "into a
-    // potentially uninitialized `output`", from its beginning and without a gap.
+    // SAFETY: `len + written` is within the capacity, by the two lines that bound `room` and it.
+    // The first `written` bytes of the spare room are initialised: `total_out` counts what
+    // `decompress_uninit` wrote, from the beginning of `output` and without a gap.
     unsafe { onto.set_len(len + written) };
     status
 }
