@@ -121,6 +121,27 @@ impl Config {
         limit.saturating_add(limit / 16).saturating_add(1024)
     }
 
+    /// The most heap, in bytes, that a peer can make one connection or its handshake hold, whatever
+    /// it sends. [`bounds`](crate::bounds) says what it is made of.
+    ///
+    /// The read buffer, the output, events that are kept and the compressed form of a message while
+    /// it is sent are the caller's, and come on top.
+    ///
+    /// ```
+    /// use sockless::Config;
+    /// assert_eq!(Config::default().worst_case(), (1 << 20) + 3 + 1024);
+    /// ```
+    pub fn worst_case(&self) -> u64 {
+        let head = self.max_head as u64;
+        let message = match self.delivery {
+            Delivery::Whole => self.message_limit().saturating_add(3),
+            Delivery::Streamed => 0,
+        };
+        #[cfg(feature = "deflate")]
+        let message = message.saturating_add(self.deflate.map_or(0, |policy| policy.most_held()));
+        message.max(head).saturating_add(1024)
+    }
+
     /// The longest message, by how it is delivered.
     pub(crate) const fn message_limit(&self) -> u64 {
         match self.delivery {

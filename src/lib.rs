@@ -63,7 +63,8 @@
 //! * **A failure is an event**, the last one. What came before it comes out first, and its Close is
 //!   in `out`. Caller mistakes are [`SendError`]s: they write nothing and change nothing.
 //! * **Everything that is held is bounded** by [`Config`]; nothing is reserved for a length that was
-//!   only declared. An idle connection owns no heap and is at most 128 bytes.
+//!   only declared. An idle connection owns no heap and is at most 128 bytes. [`bounds`] has every
+//!   limit, and the most that they add up to.
 //!
 //! # Writing
 //!
@@ -138,6 +139,10 @@ pub mod frame;
 pub mod handshake;
 pub mod mask;
 pub mod utf8;
+
+#[cfg(any(doc, feature = "alloc"))]
+#[doc = include_str!("bounds.md")]
+pub mod bounds {}
 
 mod config;
 mod error;

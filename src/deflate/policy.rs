@@ -170,4 +170,14 @@ impl Policy {
     pub const fn limits(&self, max_message: u64) -> Limits {
         Limits { max_message, max_ratio: self.max_ratio }
     }
+
+    /// What both codecs of a connection own at most, and a piece of a message between the inflater
+    /// and where it goes.
+    pub(crate) fn most_held(&self) -> u64 {
+        let window = self.server_max_window_bits.max(self.client_max_window_bits).get();
+        // The table in `deflate`'s documentation, which a test measures.
+        let deflater = (132 << 10) + (4_u64 << window) + (7_u64 << (self.memory.clamp(1, 9) + 6));
+        let (inflater, piece) = (48 << 10, 36 << 10);
+        deflater + inflater + piece
+    }
 }
