@@ -78,7 +78,6 @@ function serve(handler, limit, protocol) {
         console.log(`listening on 127.0.0.1:${server.address().port}`);
     });
     server.on("connection", handler);
-    server.on("wsClientError", (_, socket) => socket.destroyed || socket.end());
 }
 
 function echo(socket) {

@@ -98,7 +98,9 @@ class Aiohttp:
 
         session = aiohttp.ClientSession()
         try:
+            timeout = aiohttp.ClientWSTimeout(ws_close=1)
             peer = await session.ws_connect(url, max_msg_size=limit, compress=15 if deflate else 0,
+                                            timeout=timeout,
                                             protocols=subprotocols or ())
         except BaseException:
             await session.close()
