@@ -67,13 +67,14 @@ pub fn agreement(agreed: &Agreed) -> String {
 
 /// What came, in one line: lengths and hashes of messages, all of the rest.
 pub fn line(event: &Event<'_>) -> String {
-    let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
+    // A peer's bytes are shown escaped: a line stays a line.
+    let text = |data: &[u8]| format!("{:?}", String::from_utf8_lossy(data));
     match event {
         Event::Text(data) => format!("text, {} bytes, {:016x}", data.len(), hash(data.as_bytes())),
         Event::Binary(data) => format!("binary, {} bytes, {:016x}", data.len(), hash(data)),
-        Event::Ping(data) => format!("ping \"{}\"", text(data)),
-        Event::Pong(data) => format!("pong \"{}\"", text(data)),
-        Event::Close(close) => format!("close {} \"{}\"", u16::from(close.code), &*close.reason),
+        Event::Ping(data) => format!("ping {}", text(data)),
+        Event::Pong(data) => format!("pong {}", text(data)),
+        Event::Close(close) => format!("close {} {:?}", u16::from(close.code), &*close.reason),
         Event::Failed(error) => format!("failed: {error}"),
         other => format!("{other:?}"),
     }
@@ -82,7 +83,7 @@ pub fn line(event: &Event<'_>) -> String {
 /// How it ended, in one line.
 pub fn end(closed: &Closed) -> String {
     let clean = if closed.clean { "clean" } else { "not clean" };
-    format!("ended, {clean}, {} \"{}\"", u16::from(closed.code), &*closed.reason)
+    format!("ended, {clean}, {} {:?}", u16::from(closed.code), &*closed.reason)
 }
 
 /// FNV-1a, 64 bits.

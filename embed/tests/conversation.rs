@@ -92,4 +92,5 @@ conversations! {
     http_2: "h2_server", "h2_client";
     axum: "axum_server", "tokio_client";
     hyper: "axum_server", "hyper_client";
+    http_3: "h3_server", "h3_client";
 }

@@ -1,0 +1,212 @@
+//! As much of HTTP/3 (RFC 9114) as WebSockets ask for (RFC 9220): settings, a head each way, and a
+//! stream's DATA as something that tokio reads and writes. `quinn` is the transport, `quinn`'s
+//! windows are the flow control; `wtransport-proto` knows QPACK, settings and integers.
+//!
+//! Crate `h3` would do the same in fewer lines, but knows no `:protocol` of `websocket`.
+#![allow(dead_code, reason = "each side needs a part of it")]
+
+use bytes::{Buf as _, BytesMut};
+use quinn::{Connection, RecvStream, SendStream};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
+use wtransport_proto::bytes::{BytesReader as _, BytesWriter as _};
+use wtransport_proto::frame::Frame;
+use wtransport_proto::headers::Headers;
+use wtransport_proto::qpack::Encoder;
+use wtransport_proto::settings::{SettingId, Settings};
+use wtransport_proto::stream_header::StreamHeader;
+use wtransport_proto::varint::VarInt;
+
+/// H3_REQUEST_CANCELLED (RFC 9114 section 8.1): what a reset is made with.
+pub const REQUEST_CANCELLED: u32 = 0x10c;
+
+const CONTROL: u64 = 0; // a kind of stream
+const DATA: u64 = 0;
+const HEADERS: u64 = 1;
+const SETTINGS: u64 = 4;
+
+/// The longest head, and the most that is written as one frame.
+const MAX: usize = 16 << 10;
+
+/// Says that extended CONNECT may be used. The stream stays open as long as the connection.
+pub async fn send_settings(connection: &Connection) -> io::Result<SendStream> {
+    let mut stream = connection.open_uni().await?;
+    let settings = Settings::builder().enable_connect_protocol().build();
+    let mut bytes = Vec::new();
+    StreamHeader::new_control().write(&mut bytes).map_err(|_| io::ErrorKind::Other)?;
+    settings.generate_frame().write(&mut bytes).map_err(|_| io::ErrorKind::Other)?;
+    stream.write_all(&bytes).await?;
+    Ok(stream)
+}
+
+/// Reads the peer's control stream, and lets its other ones be: whether extended CONNECT is allowed.
+pub fn read_settings(connection: Connection) -> oneshot::Receiver<bool> {
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut tell, mut streams) = (Some(tell), Vec::new());
+        while let Ok(mut stream) = connection.accept_uni().await {
+            if read_number(&mut stream).await.is_ok_and(|kind| kind == CONTROL) {
+                let read = read_frame(&mut stream, SETTINGS).await;
+                let settings = read.ok().map(|payload| Frame::new_settings(payload.into()));
+                let settings = settings.and_then(|frame| Settings::with_frame(&frame).ok());
+                let value = settings.and_then(|all| all.get(SettingId::EnableConnectProtocol));
+                let allowed = value.is_some_and(|value| value.into_inner() == 1);
+                tell.take().map(|tell| tell.send(allowed));
+            }
+            streams.push(stream);
+        }
+    });
+    told
+}
+
+/// An integer of variable length (RFC 9000 section 16).
+async fn read_number(stream: &mut RecvStream) -> io::Result<u64> {
+    let (mut bytes, mut len) = ([0; 8], 0);
+    loop {
+        stream.read_exact(&mut bytes[len..=len]).await.map_err(io::Error::other)?;
+        len += 1;
+        if let Some(number) = (&bytes[..len]).get_varint() {
+            return Ok(number.into_inner());
+        }
+    }
+}
+
+/// The payload of the first frame of this kind; those of unknown kinds are ignored.
+async fn read_frame(stream: &mut RecvStream, wanted: u64) -> io::Result<Vec<u8>> {
+    loop {
+        let (kind, len) = (read_number(stream).await?, read_number(stream).await?);
+        if len > MAX as u64 || kind == DATA {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut payload = vec![0; len as usize];
+        stream.read_exact(&mut payload).await.map_err(io::Error::other)?;
+        if kind == wanted {
+            return Ok(payload);
+        }
+    }
+}
+
+/// Sends a head: pseudo-header fields first.
+pub async fn send_head(stream: &mut SendStream, fields: Vec<(&str, &str)>) -> io::Result<()> {
+    let payload = Encoder::encode(fields);
+    Ok(stream.write_all(&frame(HEADERS, &payload)).await?)
+}
+
+/// Reads a head. Of fields that came twice this knows one: the crate's map has no more.
+pub async fn read_head(stream: &mut RecvStream) -> io::Result<Headers> {
+    let frame = Frame::new_headers(read_frame(stream, HEADERS).await?.into());
+    Headers::with_frame(&frame).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.len() + 16);
+    let numbers = [kind, payload.len() as u64].map(VarInt::try_from);
+    for number in numbers.into_iter().flatten() {
+        let _ = bytes.put_varint(number); // a Vec has room
+    }
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+pub struct H3Stream {
+    send: SendStream,
+    receive: RecvStream,
+    /// A frame on its way out.
+    pending: BytesMut,
+    /// The start of a frame on its way in.
+    start: Vec<u8>,
+    /// What is left of that frame, and whether it is DATA.
+    left: u64,
+    is_data: bool,
+}
+
+impl H3Stream {
+    pub fn new(send: SendStream, receive: RecvStream) -> Self {
+        let (pending, start) = (BytesMut::new(), Vec::new());
+        Self { send, receive, pending, start, left: 0, is_data: false }
+    }
+
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.pending.is_empty() {
+            let n = ready!(AsyncWrite::poll_write(Pin::new(&mut self.send), cx, &self.pending))?;
+            self.pending.advance(n);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for H3Stream {
+    /// FIN is the end; a reset is an error, as one of TCP is (RFC 9220 section 3).
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let mut scratch = [0; 512];
+        loop {
+            let most = usize::try_from(this.left).unwrap_or(usize::MAX);
+            let mut read = Pin::new(&mut this.receive);
+            if this.left > 0 && this.is_data {
+                let most = most.min(room.remaining());
+                let mut part = ReadBuf::new(room.initialize_unfilled_to(most));
+                ready!(AsyncRead::poll_read(read.as_mut(), cx, &mut part))?;
+                let n = part.filled().len();
+                if n == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                room.advance(n);
+                this.left -= n as u64;
+                return Poll::Ready(Ok(()));
+            }
+            // Another frame, passed over, or the start of the next one byte by byte.
+            let most = if this.left > 0 { most.min(scratch.len()) } else { 1 };
+            let mut part = ReadBuf::new(&mut scratch[..most]);
+            ready!(AsyncRead::poll_read(read.as_mut(), cx, &mut part))?;
+            let n = part.filled().len();
+            match (n, this.left) {
+                (0, 0) if this.start.is_empty() => return Poll::Ready(Ok(())),
+                (0, _) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                (n, 1..) => this.left -= n as u64,
+                _ => {
+                    let byte = part.filled()[0];
+                    this.start.push(byte);
+                    let mut start = &this.start[..];
+                    if let (Some(kind), Some(len)) = (start.get_varint(), start.get_varint()) {
+                        (this.is_data, this.left) = (kind.into_inner() == DATA, len.into_inner());
+                        this.start.clear();
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for H3Stream {
+    /// A frame at a time; what is taken is written before anything else is taken.
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_pending(cx))?;
+        let n = bytes.len().min(MAX);
+        self.pending.extend_from_slice(&frame(DATA, &bytes[..n]));
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_pending(cx)
+    }
+
+    /// FIN.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_pending(cx))?;
+        // The stream has ended already, or been reset: that is as good.
+        let _ = self.send.finish();
+        Poll::Ready(Ok(()))
+    }
+}
