@@ -5,7 +5,7 @@ mod h2_stream;
 mod socket;
 
 use h2::ext::Protocol;
-use h2_stream::H2Stream;
+use h2_stream::{BUDGET, H2Stream};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use socket::talk::{offer, talk, target};
@@ -32,7 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stream = TcpStream::connect(&address).await?;
     stream.set_nodelay(true)?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    let (mut requests, connection) = h2::client::handshake(stream).await?;
+    let mut builder = h2::client::Builder::new();
+    let (mut requests, connection) = builder.data_frame_budget(BUDGET).handshake(stream).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             eprintln!("{error}");

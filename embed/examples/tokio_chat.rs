@@ -82,8 +82,10 @@ async fn read(
                 (older, newer) => newer.or(older),
             };
             // At once if the slot is free, below if not.
-            if let Some(Err(TrySendError::Full(later))) = reply.take().map(|r| owe.try_send(r)) {
-                reply = Some(later);
+            if let Some(now) = reply.take() {
+                if let Err(TrySendError::Full(later)) = owe.try_send(now) {
+                    reply = Some(later);
+                }
             }
             let message = match event {
                 Event::Text(text) => Prepared::text(&text),

@@ -8,6 +8,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// `data_frame_budget` for both sides. Each small message is a small DATA frame, and by default h2
+/// ends the connection when about a hundred of them wait to be read. With this the windows are the
+/// limit: 65,535 bytes, hence as many frames.
+pub const BUDGET: usize = 256 * 65_535;
+
 pub struct H2Stream {
     receive: RecvStream,
     send: SendStream<Bytes>,
