@@ -1,9 +1,9 @@
 """Real clients against the examples of embedding: `websockets` and Chromium over TLS, Chromium over
-HTTP/2.
+HTTP/2, `aioquic` over HTTP/3.
 
     python .ci/embed.py FOLDER_OF_EXAMPLES PAGE
 
-Needs `selenium`, `websockets`, Chromium and its driver; uses no network but loopback. Prints one
+Needs `selenium`, `websockets`, `aioquic`, Chromium and its driver; uses no network but loopback. Prints one
 line for each check, and exits with 1 if anything failed.
 """
 
@@ -18,9 +18,14 @@ import tempfile
 import threading
 import time
 
+from aioquic.asyncio import QuicConnectionProtocol, connect as quic
+from aioquic.h3.connection import H3_ALPN, H3Connection
+from aioquic.quic.configuration import QuicConfiguration
 from selenium import webdriver
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Opcode
+from websockets.protocol import Protocol, Side
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMEDRIVER = os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")
@@ -103,6 +108,66 @@ async def over_websockets(address, certificate):
     return agreed, text == GREETING, binary == noise, closed
 
 
+class OverQuic(QuicConnectionProtocol):
+    """HTTP/3 as aioquic speaks it; what comes is queued."""
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **more)
+        self.http = H3Connection(self._quic)
+        self.came = asyncio.Queue()
+
+    def quic_event_received(self, event):
+        for came in self.http.handle_event(event):
+            self.came.put_nowait(came)
+
+    def send(self, stream, socket):
+        for data in socket.data_to_send():
+            # Nothing to send is told as an end of the stream.
+            self.http.send_data(stream, data, end_stream=not data)
+        self.transmit()
+
+
+async def over_http_3(address):
+    """The conversation, with frames of `websockets` on a stream of aioquic."""
+    host, port = address.split(":")
+    configuration = QuicConfiguration(alpn_protocols=H3_ALPN, verify_mode=ssl.CERT_NONE)
+    async with quic(host, int(port), configuration=configuration, create_protocol=OverQuic) as peer:
+        stream = peer._quic.get_next_available_stream_id()
+        fields = {
+            ":method": "CONNECT", ":protocol": "websocket", ":scheme": "https",
+            ":authority": address, ":path": "/conversation?n=1",
+            "sec-websocket-version": "13", "sec-websocket-protocol": "conversation",
+        }
+        peer.http.send_headers(stream, [(k.encode(), v.encode()) for k, v in fields.items()])
+        peer.transmit()
+        head = dict((await peer.came.get()).headers)
+        agreed = (head[b":status"], head[b"sec-websocket-protocol"])
+        allowed = peer.http.received_settings[0x8]
+        socket, seen = Protocol(Side.CLIENT, max_size=2 * MIB), []
+        noise = os.urandom(MIB)
+        socket.send_text(GREETING.encode())
+        peer.send(stream, socket)
+        while len(seen) < 3:
+            came = await peer.came.get()
+            socket.receive_data(came.data)
+            for frame in socket.events_received():
+                seen.append((frame.opcode, bytes(frame.data)))
+                if len(seen) == 1:
+                    socket.send_binary(noise)
+                elif len(seen) == 2:
+                    socket.send_close(4001, "auf Wiedersehen")
+            peer.send(stream, socket)
+        texts = [data for opcode, data in seen if opcode is Opcode.TEXT]
+        binaries = [data for opcode, data in seen if opcode is Opcode.BINARY]
+        while not came.stream_ended:
+            came = await peer.came.get()
+        socket.receive_eof()
+        peer.http.send_data(stream, b"", end_stream=True)
+        peer.transmit()
+    same = (texts == [GREETING.encode()], binaries == [noise])
+    return agreed, allowed, same, (socket.close_code, socket.close_reason)
+
+
 def browser():
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
@@ -149,6 +214,12 @@ def main():
             wanted = (("conversation", ["permessage-deflate"]), True, True, (4001, "auf Wiedersehen"))
             check(f"websockets, {name}: the whole conversation", saw == wanted, str(saw))
             check_events(f"websockets, {name}", running.ended())
+
+    with server(folder, "h3_server") as (running, _):
+        saw = asyncio.run(asyncio.wait_for(over_http_3(running.address), WAIT))
+        wanted = ((b"200", b"conversation"), 1, (True, True), (4001, "auf Wiedersehen"))
+        check("aioquic, HTTP/3: the whole conversation", saw == wanted, str(saw))
+        check_events("aioquic, HTTP/3", running.ended())
 
     driver = browser()
     try:
