@@ -17,7 +17,8 @@
 //! ```
 //!
 //! Bytes go in; events and bytes to send come out. Sockets, TLS, clocks, threads and the event loop
-//! are yours, so it fits wherever bytes can be read and written.
+//! are yours, so it fits wherever bytes can be read and written: [`guide`] says how, on one page,
+//! and [`guide::tungstenite`] has the calls of that crate beside ours.
 //!
 //! # The loop
 //!
@@ -136,6 +137,8 @@ pub mod close;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 pub mod frame;
+#[cfg(all(any(doc, doctest), feature = "alloc"))]
+pub mod guide;
 pub mod handshake;
 pub mod mask;
 pub mod utf8;
