@@ -252,7 +252,7 @@
 //! Messages are compressed each on its own, so an idle connection holds nothing; takeover shrinks
 //! small messages further and costs some 300 KiB a connection. The limits below count what a message
 //! inflates to. Leave secrets uncompressed beside text that others chose
-//! ([`compress`](crate::Connection::compress)).
+//! (`Connection::compress`).
 //!
 //! # Limits
 //!

@@ -109,7 +109,14 @@
 //! ```
 
 #[cfg(doc)]
-use crate::{
-    Config, Connection, Event, Kind, SendError,
-    handshake::{Accept, Answer, Client, Offer, Reject, Request, Server, Target, key},
-};
+use crate::config::Config;
+#[cfg(doc)]
+use crate::connection::Connection;
+#[cfg(doc)]
+use crate::error::SendError;
+#[cfg(doc)]
+use crate::event::Event;
+#[cfg(doc)]
+use crate::frame::Kind;
+#[cfg(doc)]
+use crate::handshake::{Accept, Answer, Client, Offer, Reject, Request, Server, Target, key};
