@@ -1,7 +1,14 @@
-//! The endpoint on a board: a Cortex-M4 whose first serial line is the pipe. `.ci/embedded` starts it.
+//! bash .ci/bare target/ci/bare thumbv7em-none-eabihf core --release --manifest-path embed/firmware/Cargo.toml
 //!
-//! On a host the pipe is standard input and output: `cargo run --manifest-path
-//! embed/firmware/Cargo.toml` under `socat TCP-LISTEN:9003 EXEC:...` serves one peer.
+//! The endpoint on a board: a Cortex-M4 whose first serial line is the pipe. That builds it; this
+//! starts it on an emulated one, as a server on port 9003:
+//!
+//! ```text
+//! qemu-system-arm -M mps2-an386 -display none -serial tcp:127.0.0.1:9003,server=on,wait=off \
+//!     -kernel target/ci/bare/target/thumbv7em-none-eabihf/release/firmware
+//! ```
+//!
+//! On a host the pipe is standard input and output.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
