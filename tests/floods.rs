@@ -157,7 +157,7 @@ fn no_compressed_flood_does_either() {
         let mut wire = BytesMut::new();
         for left in (0..len >> 20).rev() {
             let kind = sockless::Kind::Text;
-            sender.send_fragment(kind, &[b'0'; 1 << 20], left == 0, &mut wire).unwrap();
+            sender.send_fragment(kind, &vec![b'0'; 1 << 20], left == 0, &mut wire).unwrap();
         }
         wire.to_vec()
     };
@@ -320,9 +320,9 @@ fn a_peer_that_goes_on_after_our_close_has_until_the_deadline() {
     keepalive.phase(Phase::Closing, Duration::from_secs(60));
 
     let clean = [
-        frame_to(Role::Server, false, Opcode::Text, &[b'x'; 60_000]),
+        frame_to(Role::Server, false, Opcode::Text, &vec![b'x'; 60_000]),
         frame_to(Role::Server, true, Opcode::Ping, b"still here"),
-        frame_to(Role::Server, true, Opcode::Continuation, &[b'y'; 60_000]),
+        frame_to(Role::Server, true, Opcode::Continuation, &vec![b'y'; 60_000]),
     ]
     .concat();
     let mut bytes = clean.clone();

@@ -1,7 +1,9 @@
 //! Messages encoded into an output that is drained each time: by a server, and masked by a client
 //! with a key that is given (peers that draw their own keys say so in their name).
 //!
-//! The floor writes header and payload, masked in one pass, into a buffer with room for them.
+//! The floor writes header and payload, and masks it, in a `Vec` with room for them;
+//! `floor-bytesmut` does the same in a [`BytesMut`]. Headers alone, and keys, have groups of their
+//! own.
 
 use bytes::{Bytes, BytesMut};
 use criterion::measurement::WallTime;
@@ -160,6 +162,23 @@ fn headers(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A masking key from the operating system: out of a block, and by a call for each.
+fn keys(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("keys");
+    let ours = Keys::system();
+    group.bench_function(BenchmarkId::new("ours", "a key"), |bencher| {
+        bencher.iter(|| black_box(ours.next()));
+    });
+    group.bench_function(BenchmarkId::new("one-call-each", "a key"), |bencher| {
+        bencher.iter(|| {
+            let mut key = [0; 4];
+            getrandom::fill(&mut key).expect("entropy");
+            black_box(key)
+        });
+    });
+    group.finish();
+}
+
 /// The bytes, and how many they are.
 fn floor_header(len: u64) -> ([u8; 10], usize) {
     match len {
@@ -178,6 +197,7 @@ fn floor_header(len: u64) -> ([u8; 10], usize) {
 fn main() {
     let mut criterion = criterion();
     headers(&mut criterion);
+    keys(&mut criterion);
     for (name, client) in [("send-server", false), ("send-client", true)] {
         for size in SIZES {
             let mut group = criterion.benchmark_group(name);
