@@ -244,6 +244,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_differs_is_not_equal() {
+        assert!(CloseCode::NORMAL == 1000 && CloseCode::NORMAL != 1001);
+        let reason = |text| CloseReason::new(text).unwrap();
+        assert!(reason("a") == reason("a") && reason("a") != reason("b"));
+        assert_ne!(reason("a"), reason("aa"));
+    }
+
     // req: W5.5.1-04
     #[test]
     fn reasons_fit_or_are_cut_on_a_boundary() {
