@@ -56,8 +56,8 @@ fn head(random: &mut Random, lines: &[&str]) -> Vec<u8> {
             1 => lines.insert(at, MORE[random.below(MORE.len())].into()),
             2 => lines.push(MORE[random.below(MORE.len())].into()),
             3 => {
-                let line = lines[at].to_ascii_uppercase();
-                lines[at] = line.replacen("SEC-WEBSOCKET-", "sec-webSocket-", 1);
+                let loud = lines[at].to_ascii_uppercase();
+                lines[at] = loud.replacen("SEC-WEBSOCKET-", "sec-webSocket-", 1);
             }
             _ => {
                 let last = lines.len() - 1;
