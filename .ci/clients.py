@@ -472,6 +472,7 @@ async def usage():
         (1, [unused, "--header", "no colon"]), (1, [unused, "--header", "Host: h"]),
         (1, [unused, "--header", "X: a\r\nY: b"]), (1, [unused, "--protocol", "a b"]),
         (1, [unused, "--ping-interval", "soon"]), (1, [unused, "--ping-timeout"]),
+        (1, [unused, "--close", "1005"]), (1, [unused, "--close", "4000:" + "r" * 124]),
         (2, [unused]), (2, ["wss://127.0.0.1/"]), (2, ["ws://no-such-host.invalid/"]),
     ):  # fmt: skip
         await (await Wscat.start(*arguments)).end(status, within=30)
