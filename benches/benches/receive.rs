@@ -8,6 +8,8 @@
 //! * `receive-in-place`: the bytes are in the scratch buffer already, as where a socket was read
 //!   into it; nothing is copied, by the floor neither. The peers read into buffers of their own:
 //!   what they do is the same as above.
+//! * `receive-pieces`: a message of 1 MiB in pieces of 64 KiB, which are there already. The floor
+//!   copies them into a kept buffer and unmasks that.
 //! * `receive-text-ascii`, `receive-text-mixed`: `unmask-simdutf8` does what the floor of `receive`
 //!   does, then validates with `simdutf8`.
 
@@ -89,15 +91,6 @@ fn wire(opcode: Opcode, payload: &[u8]) -> (bytes::Bytes, usize) {
     (one.repeat(count).into(), count)
 }
 
-/// What each message comes to.
-fn look(event: &Event<'_>) {
-    match event {
-        Event::Binary(data) => drop(black_box(&data[..])),
-        Event::Text(text) => drop(black_box(&text[..])),
-        _ => panic!("a message"),
-    }
-}
-
 fn ours(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, bytes: &bytes::Bytes, count: usize) {
     let mut ours = Connection::server(Arc::new(Config::default()));
     let (mut from, mut scratch, mut out) =
@@ -111,7 +104,11 @@ fn ours(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, bytes: &bytes::By
                 scratch[..piece.len()].copy_from_slice(piece);
                 let mut input = &mut scratch[..piece.len()];
                 while let Some(event) = ours.receive(&mut input, &mut out) {
-                    look(&event);
+                    match event {
+                        Event::Binary(data) => drop(black_box(&data[..])),
+                        Event::Text(text) => drop(black_box(&text[..])),
+                        _ => panic!("a message"),
+                    }
                     seen += 1;
                 }
             }
@@ -145,7 +142,8 @@ fn in_place(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
         bencher.iter(|| {
             let (mut input, mut seen) = (&mut scratch[..], 0);
             while let Some(event) = ours.receive(&mut input, &mut out) {
-                look(&event);
+                let Event::Binary(data) = event else { panic!("a message") };
+                black_box(&data[..]);
                 seen += 1;
             }
             assert_eq!(seen, count);
@@ -155,6 +153,36 @@ fn in_place(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
         bencher.iter(|| assert_eq!(frames(&mut scratch, drop_it), count));
     });
     peers(group, size, &bytes, count);
+}
+
+fn pieces(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
+    let (bytes, count) = wire(Opcode::Binary, &noise(size));
+    group.throughput(Throughput::Elements(count as u64));
+    // A piece is unmasked while it is copied: the same bytes serve every round.
+    let (mut scratch, mut out) = (bytes.to_vec(), BytesMut::new());
+    let mut ours = Connection::server(Arc::new(Config::default()));
+    group.bench_function(BenchmarkId::new("ours", size), |bencher| {
+        bencher.iter(|| {
+            let mut seen = 0;
+            for mut input in scratch.chunks_mut(READ) {
+                while let Some(event) = ours.receive(&mut input, &mut out) {
+                    let Event::Binary(data) = event else { panic!("a message") };
+                    black_box(&data[..]);
+                    seen += 1;
+                }
+            }
+            assert_eq!(seen, count);
+        });
+    });
+    let mut message = Vec::with_capacity(bytes.len());
+    group.bench_function(BenchmarkId::new("floor", size), |bencher| {
+        bencher.iter(|| {
+            message.clear();
+            bytes.chunks(READ).for_each(|piece| message.extend_from_slice(piece));
+            limit(&mut message[14..], KEY);
+            black_box(&message);
+        });
+    });
 }
 
 fn text(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, payload: &[u8]) {
@@ -272,6 +300,9 @@ fn main() {
         in_place(&mut group, size);
         group.finish();
     }
+    let mut group = criterion.benchmark_group("receive-pieces");
+    pieces(&mut group, 1 << 20);
+    group.finish();
     type Source = fn(usize) -> Vec<u8>;
     let texts: [(&str, Source); 2] =
         [("receive-text-ascii", ascii), ("receive-text-mixed", sockless_benches::text)];
