@@ -90,7 +90,10 @@ impl AsyncRead for Flood {
     ) -> Poll<io::Result<()>> {
         match self.fill(buffer.initialize_unfilled()) {
             0 => Poll::Pending,
-            len => Poll::Ready(buffer.advance(len)).map(Ok),
+            len => {
+                buffer.advance(len);
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }
