@@ -4,7 +4,7 @@
 //! i modulo 4 of the masking key." A payload may come in pieces of any length; [`Mask`] keeps its
 //! place in the key from one to the next. Where keys come from is `keys`' business.
 //!
-//! The work is one body over the vectors of the machine ([`body`]), which the rooms beside it name:
+//! The work is one body over the vectors of the machine (`body`), which the rooms beside it name:
 //! AVX-512, AVX2 or SSE2 on x86-64, NEON on 64-bit Arm, words anywhere else.
 
 mod body;
