@@ -156,7 +156,7 @@ pub fn long_request(len: usize) -> Vec<u8> {
     let (start, end) = REQUEST.split_at(REQUEST.len() - 2);
     let mut request = start.to_owned();
     while request.len() + end.len() < len {
-        let line = (len - end.len() - request.len()).min(100).max(5);
+        let line = (len - end.len() - request.len()).clamp(5, 100);
         request += &format!("X: {}\r\n", "x".repeat(line - 5));
     }
     (request + end).into_bytes()
