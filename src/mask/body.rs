@@ -76,7 +76,6 @@ pub(super) fn append(key: u32, from: &[u8], onto: &mut Vec<u8>) {
 
 /// Appends `from` XOR the key.
 #[cfg(feature = "alloc")]
-#[allow(dead_code, reason = "for the sending half, which does not use it yet")]
 #[inline]
 pub(super) fn append_to_output(key: u32, from: &[u8], onto: &mut BytesMut) {
     onto.reserve(from.len());

@@ -112,7 +112,6 @@ impl Mask {
 
     /// [`append`](Self::append) for the caller's output.
     #[cfg(feature = "alloc")]
-    #[allow(dead_code, reason = "for the sending half, which does not use it yet")]
     #[inline]
     pub(crate) fn append_to_output(&mut self, from: &[u8], onto: &mut BytesMut) {
         body::append_to_output(self.turned, from, onto);
