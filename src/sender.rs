@@ -298,11 +298,11 @@ impl Sender {
     pub fn reply(&mut self, reply: &Reply, out: &mut BytesMut) {
         match &reply.0 {
             Owed::Pong(payload) if self.closing.answers() => {
-                self.held = None;
                 if out.len() <= self.config.high_water {
+                    self.held = None;
                     self.write(true, false, Opcode::Pong, payload, out);
                 } else {
-                    self.held = Some(Box::new(*payload));
+                    **self.held.get_or_insert_with(|| Box::new(Control::EMPTY)) = *payload;
                 }
             }
             // "unless it already received a Close frame" (section 5.5.2).
