@@ -128,7 +128,7 @@
     clippy::unwrap_used
 )]
 
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 #[cfg(all(feature = "std", not(test)))]
 extern crate std;
