@@ -26,6 +26,7 @@ pub fn all() -> Vec<Backend> {
     let words = [short::<portable::Short, false>, short::<portable::Short, true>];
     let vectors: [Run; 2] = [short::<best::Short, false>, short::<best::Short, true>];
     let long: [Run; 2] = [portable::long::<false>, portable::long::<true>];
+    #[allow(unused_mut, reason = "elsewhere there is nothing to add")]
     let mut found = alloc::vec![Backend { name: "words", short: words, long }];
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     found.extend(best::found().into_iter().map(|(name, long)| Backend {
