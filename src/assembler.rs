@@ -133,10 +133,12 @@ impl Assembler {
         Ok(())
     }
 
-    /// Adds what the next piece of a compressed frame inflates to.
+    /// Adds what the next piece of a compressed frame inflates to. The message ends with it, if it
+    /// is the `last`.
     pub(crate) fn inflate(
         &mut self,
         piece: &mut [u8],
+        last: bool,
         mask: &mut Mask,
         inflation: &mut Inflation,
         config: &Config,
@@ -147,8 +149,10 @@ impl Assembler {
         let mut rest: &[u8] = piece;
         loop {
             let inflated = match self.kind {
-                Kind::Text => self.draft.inflate(rest, inflation, config)?,
-                Kind::Binary => inflation.inflate(rest, &mut self.bytes, usize::MAX, config)?,
+                Kind::Text => self.draft.inflate(rest, last, inflation, config)?,
+                Kind::Binary => {
+                    inflation.inflate(rest, last, &mut self.bytes, usize::MAX, config)?
+                }
             };
             rest = rest.get(inflated.consumed..).unwrap_or_default();
             if !inflated.more {

@@ -26,15 +26,17 @@ impl Draft {
         Self { bytes: Vec::new(), check: Utf8::new() }
     }
 
-    /// Adds what the next piece of the payload inflates to, or a part of that.
+    /// Adds what the next piece of the payload inflates to, or a part of that. The message ends
+    /// with it, if it is the `last`.
     pub(crate) fn inflate(
         &mut self,
         piece: &[u8],
+        last: bool,
         inflation: &mut Inflation,
         config: &Config,
     ) -> Result<Inflated, ProtocolError> {
         let start = self.bytes.len();
-        let inflated = inflation.inflate(piece, &mut self.bytes, usize::MAX, config);
+        let inflated = inflation.inflate(piece, last, &mut self.bytes, usize::MAX, config);
         debug_assert!(
             self.bytes.len() >= start,
             "a message is inflated onto the end of what is there"

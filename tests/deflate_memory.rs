@@ -176,6 +176,28 @@ fn a_vector_grows_to_twice_the_message_or_twelve_times_its_payload() {
     }
 }
 
+/// What does not compress lies in its payload as it is: no inflater is made to copy it.
+#[test]
+fn stored_blocks_need_no_inflater() {
+    let mut policy = Policy::server();
+    policy.threshold = 0;
+    let mut config = Config::default();
+    config.deflate = Some(policy);
+    let config = Arc::new(config);
+    let contexts = Contexts { inflate: context(15, false), deflate: context(15, false) };
+    let mut server = Connection::server(Arc::clone(&config)).with_deflate(contexts);
+    let (message, mut wire) = (data(1, 10_000, 5), BytesMut::new());
+    server.send_binary(&message, &mut wire).unwrap();
+    let mut client =
+        Connection::client(config, Keys::new(|key| *key = [1; 4])).with_deflate(contexts);
+    let (mut input, mut out) = (&mut wire[..], BytesMut::new());
+    let (event, held, peak) = measured(|| client.receive(&mut input, &mut out));
+    let Some(Event::Binary(received)) = event else { panic!("{event:?}") };
+    assert!(received[..] == message[..]);
+    // The message under assembly comes on top.
+    assert!(held <= 10_100 && peak <= 10_500, "{held} {peak}");
+}
+
 #[test]
 fn a_message_that_was_inflated_pins_no_more_than_twice_its_size() {
     let [mut whole, mut streamed] = [Config::default(), Config::default()];

@@ -2,7 +2,7 @@
 
 use super::Inflated;
 use crate::config::Config;
-use crate::deflate::{Context, Deflater, InflateError, Inflater, Limits, Policy};
+use crate::deflate::{Context, Deflater, InflateError, Inflater, Limits, Policy, stored};
 use crate::error::ProtocolError;
 use alloc::{boxed::Box, vec::Vec};
 use bytes::BytesMut;
@@ -27,14 +27,20 @@ impl Inflation {
     }
 
     /// Inflates the next piece of a message onto the end of `onto`, `most` bytes of it at a time.
+    /// The message ends with it, if it is the `last`.
     pub(crate) fn inflate(
         &mut self,
         piece: &[u8],
+        last: bool,
         onto: &mut Vec<u8>,
         most: usize,
         config: &Config,
     ) -> Result<Inflated, ProtocolError> {
         let context = self.context.ok_or(ProtocolError::ReservedBits)?;
+        let is_whole = last && self.inflater.is_none() && !context.takeover();
+        if is_whole && stored::copy(piece, onto, limits(config)) {
+            return Ok(Inflated { consumed: piece.len(), more: false });
+        }
         let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new(context)));
         let progress =
             inflater.inflate(piece, onto, most, limits(config)).map_err(protocol_error)?;

@@ -20,6 +20,7 @@ impl Inflation {
     pub(crate) fn inflate(
         &mut self,
         _: &[u8],
+        _: bool,
         _: &mut Vec<u8>,
         _: usize,
         _: &Config,

@@ -31,6 +31,7 @@ mod inflater;
 mod params;
 mod policy;
 mod spare;
+pub(crate) mod stored;
 
 pub use context::{Context, Contexts, WindowBits};
 pub use deflater::Deflater;

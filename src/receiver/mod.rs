@@ -341,7 +341,8 @@ impl Receiver {
         let piece = take(input, at_most(input, left));
         let left = left - piece.len() as u64;
         if message.compressed {
-            message.inflate(piece, &mut mask, &mut self.inflation, &self.config)?;
+            let last = fin && left == 0;
+            message.inflate(piece, last, &mut mask, &mut self.inflation, &self.config)?;
         } else {
             message.append(piece, &mut mask, left, fin, &self.config)?;
         }

@@ -91,7 +91,7 @@ impl Receiver {
             unmask.apply(piece);
         }
         let mut data = Vec::new();
-        let inflated = self.inflation.inflate(piece, &mut data, CHUNK, &self.config)?;
+        let inflated = self.inflation.inflate(piece, false, &mut data, CHUNK, &self.config)?;
         mask.turn(inflated.consumed);
         if masked {
             let mut remask = mask;
