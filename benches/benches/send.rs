@@ -81,20 +81,20 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
         bencher.iter(|| {
             out.clear();
             ours.send_binary(black_box(&payload), &mut out).expect("an open connection");
-            black_box(&out[..]);
+            black_box(&mut out);
         });
     });
     let mut room = Vec::with_capacity(2 * size + 64);
     group.bench_function(BenchmarkId::new("floor", size), |bencher| {
         bencher.iter(|| {
             floor(black_box(&payload), client, &mut room);
-            black_box(&room[..]);
+            black_box(&mut room);
         });
     });
     group.bench_function(BenchmarkId::new("floor-bytesmut", size), |bencher| {
         bencher.iter(|| {
             floor_bytes_mut(black_box(&payload), client, &mut out);
-            black_box(&out[..]);
+            black_box(&mut out);
         });
     });
     group.bench_function(BenchmarkId::new("fastwebsockets", size), |bencher| {
@@ -125,7 +125,7 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
         bencher.iter(|| {
             out.clear();
             peer.encode_message(black_box(&message), &mut out).expect("encoded");
-            black_box(&out[..]);
+            black_box(&mut out);
         });
     });
     let mut peer = websocket_codec::MessageCodec::with_masked_encode(client);
@@ -134,7 +134,7 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
         bencher.iter(|| {
             out.clear();
             peer.encode(black_box(&message), &mut out).expect("encoded");
-            black_box(&out[..]);
+            black_box(&mut out);
         });
     });
     if !client {
