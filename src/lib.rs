@@ -117,6 +117,11 @@
 //! | `http` | no | the handshakes in the types of crate `http`, for hyper, axum and h2 |
 //! | `deflate` | no | permessage-deflate (RFC 7692): [`Config::deflate`] and module `deflate` |
 #![cfg_attr(not(test), no_std)]
+// This page speaks of what every feature adds, also where one is left out.
+#![cfg_attr(
+    not(all(feature = "deflate", feature = "getrandom", feature = "std")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![deny(unsafe_code, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 #![warn(unreachable_pub)]
 // No panic is reachable from peer bytes, and no length is cut in silence.
