@@ -49,11 +49,10 @@ impl Inflation {
 
     /// The message is complete, and all of it is out.
     pub(crate) fn finish(&mut self, config: &Config) -> Result<(), ProtocolError> {
-        let Some(context) = self.context else { return Ok(()) };
-        // A message without payload has made no inflater, and needs none.
-        if let Some(inflater) = &mut self.inflater {
-            inflater.finish(limits(config)).map_err(protocol_error)?;
-        }
+        let (Some(context), Some(inflater)) = (self.context, &mut self.inflater) else {
+            return Ok(());
+        };
+        inflater.finish(limits(config)).map_err(protocol_error)?;
         context.settle(&mut self.inflater);
         Ok(())
     }
