@@ -179,3 +179,71 @@ impl fmt::Debug for Text<'_> {
         write!(f, "{} bytes of text", self.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::borrow::ToOwned;
+
+    #[test]
+    fn what_is_owned_is_handed_on_and_what_is_borrowed_is_copied() {
+        let mut input = b"input".to_vec();
+        let place = input.as_ptr();
+        for (free, payload) in [
+            (false, Payload::from(&mut input.clone()[..])),
+            (true, Payload::from(input.clone())),
+            (true, Payload::from(&mut input[..]).into_owned()),
+        ] {
+            assert_eq!(payload.is_borrowed(), !free);
+            let at = payload.as_ptr();
+            let bytes = payload.into_bytes();
+            assert_eq!((&bytes[..], bytes.as_ptr() == at), (&b"input"[..], free));
+        }
+        assert_eq!(Payload::from(&mut input[..]).as_ptr(), place);
+
+        let input = "input".to_owned();
+        for (free, text) in [
+            (false, Text::from(&*input)),
+            (true, Text::from(input.clone())),
+            (true, Text::from(&*input).into_owned()),
+        ] {
+            assert_eq!(text.is_borrowed(), !free);
+            let at = text.as_ptr();
+            let bytes = text.into_bytes();
+            assert_eq!((&bytes[..], bytes.as_ptr() == at), (&b"input"[..], free));
+        }
+    }
+
+    #[test]
+    fn a_payload_can_be_changed_where_it_lies() {
+        let mut input = *b"abc";
+        let mut payload = Payload::from(&mut input[..]);
+        payload.reverse();
+        assert_eq!(payload, Payload::from(b"cba".to_vec()));
+        assert_eq!(&input, b"cba");
+        let mut payload = Payload::from(b"abc".to_vec());
+        payload.reverse();
+        assert_eq!(payload, Payload::from(&mut input[..]));
+    }
+
+    #[test]
+    fn a_text_is_what_it_says() {
+        let (same, other) = (Text::from("abc"), Text::from("ABC"));
+        for text in [Text::from("abc"), Text::from("abc".to_owned())] {
+            assert!(text == "abc" && text == *"abc" && text == same);
+            assert!(text != "abd" && text != *"ab" && text != other);
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_at_most_twice_its_content() {
+        for (capacity, most) in [(15, 15), (64, 14)] {
+            let mut bytes = Vec::with_capacity(capacity);
+            bytes.extend_from_slice(b"seven b");
+            assert!(Payload::from(bytes).into_vec().capacity() <= most);
+            let mut text = String::with_capacity(capacity);
+            text.push_str("seven b");
+            assert!(Text::from(text).into_string().capacity() <= most);
+        }
+    }
+}

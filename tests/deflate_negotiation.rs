@@ -4,8 +4,11 @@
 
 mod deflate_support;
 
+use bytes::BytesMut;
 use deflate_support::{bits, context};
 use sockless::deflate::{Contexts, NAME, Offer, Params, ParamsError, Policy};
+use sockless::{Config, Connection};
+use std::sync::Arc;
 
 /// `a; b=1` as a parser of the field gives it.
 fn params(text: &str) -> Vec<(&str, Option<String>)> {
@@ -302,5 +305,31 @@ fn what_follows_for_a_client() {
     ] {
         let contexts = policy.client_contexts(&answer(answered).unwrap());
         assert_eq!(contexts, Contexts { inflate, deflate }, "{answered}");
+    }
+}
+
+/// `compresses` foretells what a send does, of a connection as of its half.
+#[test]
+fn what_will_be_compressed_is_known_before() {
+    let policy = Policy::server();
+    for (agrees, from) in [(false, usize::MAX), (true, policy.threshold)] {
+        for len in [0, policy.threshold - 1, policy.threshold, 9000] {
+            for on in [true, false] {
+                let mut config = Config::default();
+                config.deflate = agrees.then_some(policy);
+                let mut connection = Connection::server(Arc::new(config));
+                if agrees {
+                    connection =
+                        connection.with_deflate(policy.server_contexts(&Params::default()));
+                }
+                connection.compress(on);
+                let mut out = BytesMut::new();
+                let foretold = connection.compresses(len);
+                connection.send_text(&"a".repeat(len), &mut out).unwrap();
+                assert_eq!(foretold, out[0] & 0x40 != 0, "{len}, {on}");
+                assert_eq!(foretold, on && len >= from, "{len}, {on}");
+                assert_eq!(connection.split().1.compresses(len), foretold);
+            }
+        }
     }
 }

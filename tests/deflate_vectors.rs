@@ -314,6 +314,77 @@ fn where_256_octets_were_agreed_only_runs_are_found() {
     }
 }
 
+/// The tail may end a block and leave bits behind: no head of a stored block stands there. A
+/// dynamic block whose head ends in the zeros of the tail, and whose end-of-block code is nine ones.
+// req: D7.2.2-01
+#[test]
+fn a_block_that_the_tail_ends_is_cut_short() {
+    let mut tried = 0;
+    for distances in 6..=30 {
+        let mut writer = Writer::default();
+        writer.put(0b100, 3);
+        writer.put(0, 5);
+        writer.put(distances - 1, 5);
+        // Lengths of the codes for lengths, in the order of RFC 1951 section 3.2.7: 18, 0, 8, 7, 9,
+        // 6, 5, 4, 3, 2, 1 have four bits each, with five more that are not used.
+        writer.put(18 - 4, 4);
+        for symbol in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1_u32] {
+            writer.put(if matches!(symbol, 16 | 17) { 0 } else { 4 }, 3);
+        }
+        // In the order of their values: 0 to 14, 18.
+        for len in [1, 2, 3, 4, 5, 6, 7, 8, 9] {
+            writer.code(len, 4);
+        }
+        // Zeros up to 256, the end of the block.
+        for zeros in [138, 98, 11] {
+            writer.code(15, 4);
+            writer.put(zeros - 11, 7);
+        }
+        writer.code(9, 4);
+        let len = writer.bytes.len() * 8 + writer.count as usize + 4 * distances as usize - 16;
+        if len % 8 > 0 {
+            continue;
+        }
+        for _ in 0..distances {
+            writer.code(0, 4);
+        }
+        let whole = writer.done();
+        let ends = [&whole[..len / 8], b"\x00\x00\xff\x01\x00\x00\xff\xff"].concat();
+        assert!(plain(&ends, &mut Vec::new()).is_some(), "elsewhere it is a block that ends");
+        assert_eq!(inflate_every_way(&whole[..len / 8], FREE).1, Err(InflateError::Invalid));
+        tried += 1;
+    }
+    assert!(tried > 5, "{tried} are cut at an octet");
+}
+
+#[test]
+fn a_codec_says_what_it_is_for_and_how_far_it_is() {
+    let agreed = context(11, true);
+    assert_eq!(format!("{agreed:?}"), "Context { window: 11, takeover: true }");
+    assert_eq!(Deflater::new(agreed, &policy(6, 8)).context(), agreed);
+    let mut inflater = Inflater::new(agreed);
+    assert_eq!(inflater.context(), agreed);
+    for _ in 0..2 {
+        let mut message = Vec::new();
+        for (piece, so_far) in [
+            (&b"\xf2\x48\x05\x00\x00\x00\xff\xff"[..], 2),
+            (b"", 2),
+            (b"\xca\xc9\xc9\x07\x00", 5),
+            // A data set that ends, and pieces of nothing behind it.
+            (b"\x00\x00\xff\xff\x01\x01\x00\xfe\xff!", 6),
+            (b"", 6),
+            (b"\x00", 6),
+        ] {
+            let progress = inflater.inflate(piece, &mut message, 99, FREE).unwrap();
+            assert!(!progress.more && progress.consumed == piece.len());
+            assert_eq!((inflater.inflated(), message.len()), (so_far as u64, so_far));
+        }
+        assert_eq!(message, b"Hello!");
+        inflater.finish(FREE).unwrap();
+        assert_eq!(inflater.inflated(), 0);
+    }
+}
+
 #[test]
 fn codecs_go_where_connections_go() {
     fn check<T: Send + Sync + 'static>() {}

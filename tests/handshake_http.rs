@@ -132,7 +132,9 @@ fn both_paths_give_the_same_answer() {
     check(&(Method::GET, "http://other.example/a".into(), Version::HTTP_11, fine.clone()));
     check(&(Method::from_bytes(&[b'A'; 33]).unwrap(), "/".into(), Version::HTTP_11, fine.clone()));
     check(&(Method::GET, format!("/{}", "a".repeat(9000)), Version::HTTP_11, fine.clone()));
-    check(&(Method::GET, "/".into(), Version::HTTP_10, fine.clone()));
+    for version in [Version::HTTP_09, Version::HTTP_10] {
+        check(&(Method::GET, "/".into(), version, fine.clone()));
+    }
     for at in 0..FIELDS.len() {
         let mut fields = fine.clone();
         let removed = fields.remove(at);
@@ -224,6 +226,31 @@ proptest! {
             prop_assert_eq!(of_http(&head), of_bytes(&head));
         }
     }
+}
+
+#[test]
+fn a_refusal_has_the_reason_that_is_registered() {
+    let request = bytes(&get(owned(&FIELDS)));
+    let mut named = vec![];
+    for status in 200..=599 {
+        let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
+        assert!(server.receive(&mut &mut request.clone()[..], &mut out).is_some());
+        server.reject(&Reject::new(status).unwrap(), &mut out);
+        let line = std::str::from_utf8(&out).unwrap().lines().next().unwrap();
+        let reason = line.strip_prefix(&format!("HTTP/1.1 {status} ")).unwrap();
+        if !reason.is_empty() {
+            let registered = http::StatusCode::from_u16(status).unwrap().canonical_reason();
+            assert_eq!(Some(reason), registered, "{status}");
+            named.push(status);
+        }
+    }
+    assert_eq!(
+        named,
+        [
+            200, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 407, 408, 410, 414,
+            417, 421, 426, 429, 431, 500, 501, 502, 503, 504, 505
+        ]
+    );
 }
 
 // req: E5-01, E5-05, F3-02

@@ -5,10 +5,11 @@
 mod common;
 
 use bytes::BytesMut;
-use common::{connection, fixed_keys, frame_to};
+use common::{connection, fixed_keys, frame_to, streamed};
 use sockless::frame::{Kind, Opcode};
 use sockless::{
-    CloseCode, Config, Connection, Event, Inbox, Keepalive, Receiver, Reply, Role, Sender, Want,
+    CloseCode, Config, Connection, Delivery, Event, Inbox, Keepalive, ProtocolError, Receiver,
+    Reply, Role, Sender, Want,
 };
 use std::sync::{Arc, mpsc};
 
@@ -104,6 +105,38 @@ fn a_next_lends_its_events_whatever_the_size_of_its_buffer() {
     }
 }
 
+/// What an inbox lends is the event itself, borrowed or kept, and a kept one outlives the input.
+#[test]
+fn an_inbox_lends_every_kind_of_event() {
+    let wire = [
+        frame_to(Role::Client, true, Opcode::Text, "κόσμε".as_bytes()),
+        frame_to(Role::Client, true, Opcode::Binary, b"\0\xff"),
+        frame_to(Role::Client, false, Opcode::Text, "κ".as_bytes()),
+        frame_to(Role::Client, true, Opcode::Pong, b"pong"),
+        frame_to(Role::Client, true, Opcode::Continuation, b""),
+        frame_to(Role::Client, true, Opcode::Ping, b"ping"),
+        frame_to(Role::Client, true, Opcode::Close, b"\x0f\xa1gone"),
+    ]
+    .concat();
+    for config in [Config::default(), streamed()] {
+        let mut plain = connection(Role::Client, config.clone());
+        let (mut input, mut wanted) = (&mut wire.clone()[..], Vec::new());
+        while let Some(event) = plain.receive(&mut input, &mut BytesMut::new()) {
+            wanted.push(event.into_owned());
+        }
+        assert_eq!(wanted.len(), if config.delivery == Delivery::Streamed { 7 } else { 6 });
+        let mut connection = connection(Role::Client, config);
+        let (mut inbox, mut out) = (Inbox::new(wire.len()), BytesMut::new());
+        inbox.room().copy_from_slice(&wire);
+        inbox.filled(wire.len());
+        for wanted in wanted {
+            assert!(inbox.advance(&mut connection, &mut out));
+            assert_eq!(inbox.event(), Some(wanted));
+        }
+        assert!(!inbox.advance(&mut connection, &mut out));
+    }
+}
+
 #[test]
 fn an_inbox_forgets_the_event_when_its_room_is_used() {
     let mut connection = connection(Role::Client, Config::default());
@@ -158,6 +191,31 @@ fn halves_live_on_two_tasks() {
     assert_eq!(sender.want(), Want::CloseNow);
     let (code, reason) = reading.join().unwrap().eof();
     assert_eq!((code, &*reason, sender.eof()), (CloseCode::NORMAL, "", true));
+}
+
+/// A half alone sees what a connection sees.
+#[test]
+fn a_receiver_needs_no_sender() {
+    let wire = [
+        frame_to(Role::Server, true, Opcode::Text, "κόσμε".as_bytes()),
+        frame_to(Role::Server, true, Opcode::Binary, &[7; 300]),
+        frame_to(Role::Server, false, Opcode::Text, b"a"),
+        frame_to(Role::Server, true, Opcode::Continuation, b"b"),
+        frame_to(Role::Server, true, Opcode::Text, b"\xff"),
+    ]
+    .concat();
+    let (mut receiver, _) = connection(Role::Server, Config::default()).split();
+    let (mut one, mut two) = (&mut wire.clone()[..], &mut wire.clone()[..]);
+    let mut whole = connection(Role::Server, Config::default());
+    for seen in 0.. {
+        let event = receiver.receive(&mut one);
+        assert_eq!(event, whole.receive(&mut two, &mut BytesMut::new()));
+        if event.is_none() {
+            assert_eq!(seen, 4);
+            break;
+        }
+        assert_eq!(matches!(event, Some(Event::Failed(ProtocolError::InvalidUtf8))), seen == 3);
+    }
 }
 
 // req: W5.5.3-02
