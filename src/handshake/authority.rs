@@ -101,6 +101,7 @@ mod tests {
             ("[::1]:80", Some(("[::1]", Some(80)))),
             ("[::ffff:1.2.3.4]:", Some(("[::ffff:1.2.3.4]", None))),
             ("a%20b", Some(("a%20b", None))),
+            ("%20ab%20%41:1", Some(("%20ab%20%41", Some(1)))),
             ("", None),
             (":80", None),
             ("a:65536", None),
@@ -128,6 +129,8 @@ mod tests {
             ("u@a", None),
             ("a%2", None),
             ("a%zz", None),
+            ("a%2z", None),
+            ("a%z2", None),
             ("é", None),
         ] {
             let parsed = Authority::parse(text.as_bytes());

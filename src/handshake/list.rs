@@ -237,6 +237,8 @@ mod tests {
             let token = cursor.token_or_quoted();
             let left = core::str::from_utf8(cursor.0).unwrap();
             assert_eq!(token.as_deref().map(|token| (token, left)), wanted, "{text}");
+            let is_copied = matches!(token, Some(Cow::Owned(_)));
+            assert_eq!(is_copied, token.is_some() && text.contains('\\'), "{text}");
         }
         // Linear: a value that is all escapes is given up at the first that is no token.
         assert_eq!(Cursor(format!("\"{}", "\\\"".repeat(4000)).as_bytes()).token_or_quoted(), None);

@@ -81,6 +81,12 @@ mod tests {
             ("", Name::Other),
         ] {
             assert_eq!(Name::of(name.as_bytes()), wanted, "{name}");
+            // No other name is taken for it that is as long.
+            for at in 0..name.len() {
+                let mut other = name.as_bytes().to_vec();
+                other[at] ^= 2;
+                assert_eq!(Name::of(&other), Name::Other, "{}", other.escape_ascii());
+            }
         }
     }
 }

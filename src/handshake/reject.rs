@@ -264,4 +264,20 @@ mod tests {
             assert_eq!(body, format!("{error}\n").as_bytes());
         }
     }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn reasons_are_those_of_the_registry() {
+        let known = [
+            200, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 407, 408, 410, 414,
+            417, 421, 426, 429, 431, 500, 501, 502, 503, 504, 505,
+        ];
+        for status in 200..=599 {
+            let registered = ::http::StatusCode::from_u16(status).unwrap().canonical_reason();
+            let wanted = registered.filter(|_| known.contains(&status)).unwrap_or_default();
+            let mut out = BytesMut::new();
+            Reject::new(status).unwrap().write(&mut out);
+            assert!(out.starts_with(format!("HTTP/1.1 {status} {wanted}\r\n").as_bytes()));
+        }
+    }
 }
