@@ -2,7 +2,7 @@
 //!
 //! What does not compress, such as a picture, lies in its payload as it is. A decoder would copy it
 //! too, and a second time into its window, and would have to be made for it: three times the time
-//! at 16 KiB (`inflate-noise` in `benches/README.md`). A payload that has any other block, that
+//! at 1 KiB (`inflate-noise` in `benches/README.md`). A payload that has any other block, that
 //! breaks a rule or passes a limit is left to [`Inflater`](super::Inflater), as a whole.
 //!
 //! Invariant: what is copied here, an inflater without history would have made of the payload.
