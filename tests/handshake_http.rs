@@ -228,6 +228,29 @@ proptest! {
     }
 }
 
+/// Every target that there is can be asked for in the types of crate `http`.
+// req: W3-06
+#[test]
+fn a_target_is_asked_for_as_it_is() {
+    let mut refused = String::new();
+    for byte in 0..=0x7f_u8 {
+        for place in ["//a", "/a?b"] {
+            let resource = format!("{place}{}c", char::from(byte));
+            let Ok(target) = Target::parse(&format!("ws://h{resource}")) else {
+                refused.extend((place == "//a").then_some(char::from(byte)));
+                continue;
+            };
+            let offer = Offer::new(&target);
+            let (_, request) = Asking::upgrade(config(), keys(), &offer);
+            assert_eq!(request.uri(), resource.as_str());
+            let (_, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
+            let connect: http::Request<()> = parts.into();
+            assert_eq!(connect.uri(), format!("http://h{resource}").as_str());
+        }
+    }
+    assert_eq!(refused.trim_matches(|c: char| c.is_control() || c == ' '), "\"#<>\\`");
+}
+
 #[test]
 fn a_refusal_has_the_reason_that_is_registered() {
     let request = bytes(&get(owned(&FIELDS)));

@@ -50,7 +50,9 @@ impl Target {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).ok_or(TargetError::Authority)?;
         let authority = Authority::parse(authority.as_bytes()).ok_or(TargetError::Authority)?;
-        if !path.bytes().all(is_target_byte) {
+        // No URI has these (RFC 3986 section 2), and a host that holds one could not send them.
+        // `|` and its like, which no URI has either, are common and harmless.
+        if !path.bytes().all(|byte| is_target_byte(byte) && !b"\"<>`".contains(&byte)) {
             return Err(TargetError::Resource);
         }
         // `/` if the path is empty, and a query only if that is not.
@@ -136,7 +138,8 @@ pub enum TargetError {
     Scheme,
     /// The host is missing or malformed, the port is no port, or there is user information.
     Authority,
-    /// The path or query has a space, a control character, a `\`, or is not ASCII.
+    /// The path or query has a space, a control character, a `\`, `"`, `<`, `>`, a backtick, or is
+    /// not ASCII.
     Resource,
     /// There is a fragment; a `#` that is data is written `%23`.
     Fragment,
@@ -227,6 +230,10 @@ mod tests {
             ("ws://h/\t", TargetError::Resource),
             ("ws://h/\u{7f}", TargetError::Resource),
             ("ws://h/a\\b", TargetError::Resource),
+            ("ws://h/?\"", TargetError::Resource),
+            ("ws://h/a<b", TargetError::Resource),
+            ("ws://h/?a>b", TargetError::Resource),
+            ("ws://h/`", TargetError::Resource),
             ("ws://h/ü", TargetError::Resource),
             ("ws://h/?ü", TargetError::Resource),
             ("ws://h/#", TargetError::Fragment),
