@@ -182,8 +182,15 @@ impl fmt::Debug for Text<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use alloc::borrow::ToOwned;
+    use super::{Payload, Text};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    fn with_room(capacity: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut vec = Vec::with_capacity(capacity);
+        vec.extend_from_slice(bytes);
+        vec
+    }
 
     #[test]
     fn what_is_owned_is_handed_on_and_what_is_borrowed_is_copied() {
@@ -201,7 +208,7 @@ mod tests {
         }
         assert_eq!(Payload::from(&mut input[..]).as_ptr(), place);
 
-        let input = "input".to_owned();
+        let input = String::from("input");
         for (free, text) in [
             (false, Text::from(&*input)),
             (true, Text::from(input.clone())),
@@ -215,35 +222,59 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_can_be_changed_where_it_lies() {
-        let mut input = *b"abc";
+    fn what_is_equal_has_the_same_bytes_wherever_they_lie() {
+        for (one, two) in [("", ""), ("a", "a"), ("a", "b"), ("ab", "a"), ("é", "é")] {
+            let wanted = one == two;
+            let mut bytes = String::from(one).into_bytes();
+            let borrowed = Payload::from(&mut bytes[..]);
+            let owned = Payload::from(with_room(9, two.as_bytes()));
+            assert!(borrowed.is_borrowed() && !owned.is_borrowed());
+            assert_eq!((borrowed == owned, owned == borrowed), (wanted, wanted), "{one} {two}");
+            let (borrowed, owned) = (Text::from(one), Text::from(String::from(two)));
+            assert!(borrowed.is_borrowed() && !owned.is_borrowed());
+            assert_eq!((borrowed == owned, owned == borrowed), (wanted, wanted), "{one} {two}");
+            assert_eq!((borrowed == *two, borrowed == two), (wanted, wanted), "{one} {two}");
+            assert_eq!((owned == *one, owned == one), (wanted, wanted), "{one} {two}");
+        }
+    }
+
+    #[test]
+    fn every_form_holds_the_bytes() {
+        let mut input = *b"abcd";
         let mut payload = Payload::from(&mut input[..]);
-        payload.reverse();
-        assert_eq!(payload, Payload::from(b"cba".to_vec()));
-        assert_eq!(&input, b"cba");
-        let mut payload = Payload::from(b"abc".to_vec());
-        payload.reverse();
-        assert_eq!(payload, Payload::from(&mut input[..]));
+        payload[0] = b'A';
+        assert_eq!(payload.into_bytes(), &b"Abcd"[..]);
+        assert_eq!(&input, b"Abcd", "the caller's own input is changed");
+        let mut owned = Payload::from(&mut input[..]).into_owned();
+        owned[0] = b'x';
+        assert_eq!(owned.into_bytes(), &b"xbcd"[..]);
+        assert_eq!(&input, b"Abcd");
+        assert_eq!(Text::from("abcd").into_bytes(), &b"abcd"[..]);
+        assert_eq!(Text::from("abcd").into_owned().into_string(), "abcd");
     }
 
+    /// "No larger than twice its content", and what is not larger stays where it is.
     #[test]
-    fn a_text_is_what_it_says() {
-        let (same, other) = (Text::from("abc"), Text::from("ABC"));
-        for text in [Text::from("abc"), Text::from("abc".to_owned())] {
-            assert!(text == "abc" && text == *"abc" && text == same);
-            assert!(text != "abd" && text != *"ab" && text != other);
+    fn what_is_owned_is_handed_on_as_it_is_unless_it_is_much_too_large() {
+        for (capacity, stays) in [(4, true), (7, true), (8, true), (10, false), (1000, false)] {
+            let vec = with_room(capacity, b"abcd");
+            let place = vec.as_ptr();
+            let vec = Payload::from(vec).into_vec();
+            assert_eq!(vec, b"abcd");
+            assert_eq!(vec.capacity() == capacity && vec.as_ptr() == place, stays, "{capacity}");
+            assert!(vec.capacity() <= 8);
+            let text = String::from_utf8(with_room(capacity, b"abcd")).unwrap();
+            let place = text.as_ptr();
+            let text = Text::from(text).into_string();
+            assert_eq!(text, "abcd");
+            assert_eq!(text.capacity() == capacity && text.as_ptr() == place, stays, "{capacity}");
+            assert!(text.capacity() <= 8);
         }
     }
 
     #[test]
-    fn a_buffer_is_at_most_twice_its_content() {
-        for (capacity, most) in [(15, 15), (64, 14)] {
-            let mut bytes = Vec::with_capacity(capacity);
-            bytes.extend_from_slice(b"seven b");
-            assert!(Payload::from(bytes).into_vec().capacity() <= most);
-            let mut text = String::with_capacity(capacity);
-            text.push_str("seven b");
-            assert!(Text::from(text).into_string().capacity() <= most);
-        }
+    fn a_log_gets_the_length_and_no_content() {
+        assert_eq!(format!("{:?}", Payload::from(vec![7; 3])), "3 bytes");
+        assert_eq!(format!("{:?}", Text::from("été")), "5 bytes of text");
     }
 }

@@ -94,3 +94,54 @@ fn compressed_once_for_all() {
     });
     assert!(each.calls >= MEMBERS, "{each:?} is one codec for each member at least");
 }
+
+/// A client masks a copy, and it says what the server's frame says.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_client_sends_the_compressed_form_as_compressed() {
+    use sockless::deflate::Policy;
+    use sockless::{Event, Keys};
+
+    let policy = Policy::client();
+    let mut config = Config::default();
+    config.deflate = Some(policy);
+    let config = Arc::new(config);
+    // Either side compresses each message on its own, so the compressed form fits.
+    let agreed = policy.answer(&Policy::server().offer());
+    let keys = Keys::new(|key| *key = [1, 2, 3, 4]);
+    let mut client = Connection::client(config.clone(), keys)
+        .with_deflate(Policy::server().client_contexts(&agreed));
+    let mut server = Connection::server(config).with_deflate(policy.server_contexts(&agreed));
+    let text = &text()[..4096];
+    let message = Prepared::text(text).compressed(&Policy::server());
+    let frame = client.prepared(&message).unwrap();
+    assert!(frame[0] == 0xc1 && frame.len() < text.len() / 4);
+    let (mut frame, mut out) = (frame.to_vec(), BytesMut::new());
+    let event = server.receive(&mut &mut frame[..], &mut out);
+    assert!(event == Some(Event::Text(text.into())), "{event:?}");
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn what_does_not_shrink_is_sent_as_it_is() {
+    use sockless::deflate::{Context, Deflater, Policy};
+
+    let mut policy = Policy::server();
+    policy.threshold = 0;
+    let contexts = policy.server_contexts(&policy.answer(&Policy::client().offer()));
+    let mut seen = [0; 3];
+    for len in 0..64_u8 {
+        // Bytes that differ, then a run: around a certain length it makes up for the overhead.
+        let data: Vec<u8> =
+            (0..16).map(|at: u8| at.wrapping_mul(151)).chain((0..len).map(|_| 7)).collect();
+        let mut deflated = BytesMut::new();
+        let context = Context::new(policy.server_max_window_bits, false);
+        Deflater::new(context, &policy).compress(&data, true, &mut deflated);
+        let message = Prepared::binary(&data).compressed(&policy);
+        let mut server = Connection::server(Arc::default()).with_deflate(contexts);
+        let shrinks = deflated.len() < data.len();
+        assert_eq!(server.prepared(&message).unwrap()[0] == 0xc2, shrinks, "{len}");
+        seen[usize::from(deflated.len() <= data.len()) + usize::from(shrinks)] += 1;
+    }
+    assert!(seen.iter().all(|&times| times > 0), "longer, as long, shorter: {seen:?}");
+}

@@ -179,3 +179,21 @@ fn a_length_that_no_memory_can_hold_is_refused_whatever_the_limits() {
     let header = [&start[..], &[0x80, 0xff], &(most - 3).to_be_bytes()].concat();
     assert_eq!(outcome(&boundless, &header), Err(ProtocolError::MessageTooLarge));
 }
+
+/// The compressed form may be longer than the message: by a sixteenth and 1 KiB.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_compressed_form_that_no_message_needs_is_refused_at_its_header() {
+    for (message, longest) in [(0, 1024), (160, 1194), (1 << 20, (1 << 20) + (1 << 16) + 1024)] {
+        let config = config(|c| {
+            c.deflate = Some(sockless::deflate::Policy::server());
+            c.max_message = message;
+        });
+        for (len, wanted) in [(longest, Ok(())), (longest + 1, Err(ProtocolError::FrameTooLarge))] {
+            let (code, skip) = if len > 0xffff { (0xff, 0) } else { (0xfe, 6) };
+            let len = u64::to_be_bytes(len);
+            let header = [&[0xc2, code][..], &len[skip..], &[0; 4]].concat();
+            assert_eq!(outcome(&config, &header), wanted, "{message}");
+        }
+    }
+}

@@ -192,6 +192,20 @@ mod tests {
         }
     }
 
+    /// A byte must not be judged by its neighbours.
+    #[test]
+    fn tokens_of_eight_bytes_are_those_of_one() {
+        for mut seed in 0..5_u32.pow(8) {
+            let bytes = [(); 8].map(|()| {
+                let byte = b"-aZ{@"[seed as usize % 5];
+                seed /= 5;
+                byte
+            });
+            let wanted = bytes.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(8);
+            assert_eq!(token_len(&bytes), wanted, "{}", bytes.escape_ascii());
+        }
+    }
+
     #[test]
     fn controls_are_found_wherever_they_are() {
         for len in 0..70 {
