@@ -105,16 +105,16 @@ impl Assembler {
         fin: bool,
         config: &Config,
     ) -> Result<(), ProtocolError> {
-        let held = self.text.len() + self.bytes.len();
-        let received = held + piece.len();
+        let held = self.text.len().saturating_add(self.bytes.len());
+        let received = held.saturating_add(piece.len());
         let open = if fin { 0 } else { config.message_limit().saturating_sub(self.len) };
         let expected = usize::try_from(left.saturating_add(open)).unwrap_or(usize::MAX);
-        let more = room(received, expected) - held;
+        let more = room(received, expected).saturating_sub(held);
         match self.kind {
             Kind::Text => {
                 // An unfinished character of an earlier piece comes on top.
-                if self.text.capacity() < received + 3 {
-                    self.text.reserve_exact(more + 3);
+                if self.text.capacity() < received.saturating_add(3) {
+                    self.text.reserve_exact(more.saturating_add(3));
                 }
                 for block in piece.chunks_mut(BLOCK) {
                     let split = self.utf8.unmask_and_split(mask, block);

@@ -127,7 +127,7 @@ impl CloseReason {
     pub fn truncated(text: &str) -> Self {
         let mut end = text.len().min(MAX_REASON);
         while !text.is_char_boundary(end) {
-            end -= 1;
+            end = end.saturating_sub(1);
         }
         text.get(..end).and_then(Self::new).unwrap_or(Self::EMPTY)
     }

@@ -34,11 +34,11 @@ impl Control {
 
     /// Adds the next piece of a payload whose length was let in.
     pub(crate) fn extend(&mut self, piece: &[u8]) {
-        debug_assert!(usize::from(self.len) + piece.len() <= MAX_CONTROL_PAYLOAD);
+        debug_assert!(piece.len() <= MAX_CONTROL_PAYLOAD.saturating_sub(self.len.into()));
         let room = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
         for (slot, byte) in room.iter_mut().zip(piece) {
             *slot = *byte;
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
         }
     }
 }

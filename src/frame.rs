@@ -185,7 +185,7 @@ impl Header {
             (Some(*key), rest)
         };
         let header = Self { fin: first & FIN != 0, rsv1: first & RSV1 != 0, opcode, mask, len };
-        Ok(Some((header, bytes.len() - rest.len())))
+        Ok(Some((header, bytes.len().saturating_sub(rest.len()))))
     }
 
     /// The header's bytes, its length in the shortest form.
@@ -290,6 +290,7 @@ impl HeaderBytes {
     /// It is put together in registers: a wide load of bytes that were stored one by one has to
     /// wait until they have reached the cache.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "10 octets and a key")]
     pub(crate) fn new(first: u8, mask: Option<[u8; 4]>, len: u64) -> Self {
         debug_assert!(len >> 63 == 0);
         let (bit, key, key_len) = match mask {

@@ -104,7 +104,7 @@ impl Inbox {
     pub fn advance(&mut self, connection: &mut Connection, out: &mut BytesMut) -> bool {
         let mut input = self.buffer.get_mut(self.start..self.end).unwrap_or_default();
         self.event = connection.receive(&mut input, out).map(Held::new);
-        self.start = self.end - input.len();
+        self.start = self.end.saturating_sub(input.len());
         self.event.is_some()
     }
 
@@ -124,7 +124,12 @@ impl Inbox {
 
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Inbox({} bytes unread of {})", self.end - self.start, self.buffer.len())
+        write!(
+            f,
+            "Inbox({} bytes unread of {})",
+            self.end.saturating_sub(self.start),
+            self.buffer.len()
+        )
     }
 }
 

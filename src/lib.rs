@@ -125,6 +125,7 @@
 #![deny(unsafe_code, unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 #![warn(unreachable_pub)]
 // No panic is reachable from peer bytes, and no length is cut in silence.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 #![deny(
     clippy::cast_possible_truncation,
     clippy::expect_used,

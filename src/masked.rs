@@ -31,7 +31,7 @@ pub(crate) fn append(first: u8, key: [u8; 4], payload: &[u8], out: &mut BytesMut
     reason = "without it a client's short message costs 1.5 times as much"
 )]
 fn append_header(first: u8, key: Option<[u8; 4]>, len: usize, out: &mut BytesMut) {
-    out.reserve(MAX_HEADER + len);
+    out.reserve(len.saturating_add(MAX_HEADER));
     #[expect(clippy::match_same_arms, reason = "each copies a length that is known there")]
     match &*HeaderBytes::new(first, key, len as u64) {
         plain @ [_, _] => out.extend_from_slice(plain),

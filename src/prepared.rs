@@ -107,7 +107,7 @@ impl Form {
         let header = Header { fin: true, rsv1: compressed, opcode, mask: None, len };
         // A slice has no length of 2^63.
         let header = header.encode().unwrap_or_default();
-        let mut frame = BytesMut::with_capacity(header.len() + data.len());
+        let mut frame = BytesMut::with_capacity(data.len().saturating_add(header.len()));
         frame.put_slice(&header);
         frame.put_slice(data);
         Self { frame: frame.freeze(), payload: header.len(), compressed }

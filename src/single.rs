@@ -25,6 +25,7 @@ pub(crate) struct Single<'b> {
 impl<'b> Single<'b> {
     /// Takes a whole message of less than `below` bytes off the start of `input`, or nothing.
     #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "8 octets, and a length of 16 bits")]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     pub(crate) fn take(input: &mut &'b mut [u8], masked: bool, below: u32) -> Option<Self> {
         let &[first, second, ..] = &**input else { return None };

@@ -79,7 +79,9 @@ impl Utf8 {
             Err(error) => {
                 let (text, tail) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
                 if error.error_len().is_some() {
-                    return Err(InvalidUtf8 { index: used + text.len() + possible(tail) });
+                    return Err(InvalidUtf8 {
+                        index: used.saturating_add(text.len()).saturating_add(possible(tail)),
+                    });
                 }
                 self.hold(tail);
                 Ok((completed, core::str::from_utf8(text).unwrap_or_default()))
@@ -119,7 +121,7 @@ impl Utf8 {
             match core::str::from_utf8(so_far) {
                 Ok(text) => {
                     self.len = 0;
-                    return Ok((text.chars().next(), index + 1));
+                    return Ok((text.chars().next(), index.saturating_add(1)));
                 }
                 // What was pending could be continued, so it is this byte that cannot.
                 Err(error) if error.error_len().is_some() => return Err(InvalidUtf8 { index }),

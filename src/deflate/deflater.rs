@@ -54,7 +54,7 @@ impl Deflater {
         let stream = Deflate::new_with_config(DeflateConfig {
             level: i32::from(policy.level.min(9)),
             // Negative bits mean a stream without a zlib header.
-            window_bits: -i32::from(context.window().get().max(9)),
+            window_bits: i32::from(context.window().get().max(9)).saturating_neg(),
             mem_level: i32::from(policy.memory.clamp(1, 9)),
             strategy: if runs_only { Strategy::Rle } else { Strategy::Default },
             ..DeflateConfig::default()
@@ -84,7 +84,7 @@ impl Deflater {
             return;
         }
         if out.len() > start {
-            out.truncate(out.len() - TAIL.len());
+            out.truncate(out.len().saturating_sub(TAIL.len()));
         } else {
             // "the DEFLATE blocks can be [..] an empty DEFLATE block with no compression"
             // (section 7.2.3.6), after an octet's boundary, where each flush ends.
@@ -105,14 +105,15 @@ impl Deflater {
             let start = out.len();
             // Mostly one call: what does not shrink grows by less than an eighth.
             let room = rest.len().saturating_add(rest.len() / 8).saturating_add(64).min(CHUNK);
-            out.resize(start + room, 0);
+            out.resize(start.saturating_add(room), 0);
             let (before, made) = (self.stream.total_in(), self.stream.total_out());
             let output = out.get_mut(start..).unwrap_or_default();
             let status = self.stream.compress(rest, output, DeflateFlush::SyncFlush);
             // Neither is more than the slice it counts in.
-            let taken = usize::try_from(self.stream.total_in() - before).unwrap_or(0);
-            let written = usize::try_from(self.stream.total_out() - made).unwrap_or(0);
-            out.truncate(start + written);
+            let taken = usize::try_from(self.stream.total_in().saturating_sub(before)).unwrap_or(0);
+            let written =
+                usize::try_from(self.stream.total_out().saturating_sub(made)).unwrap_or(0);
+            out.truncate(start.saturating_add(written));
             rest = rest.get(taken..).unwrap_or_default();
             if status.is_err() {
                 return false;

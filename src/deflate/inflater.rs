@@ -197,13 +197,13 @@ impl Inflater {
     ) -> Result<Progress, InflateError> {
         let most = most.max(1).min(self.left(limits));
         self.reserve(input, message, most);
-        let room = most.min(message.capacity() - message.len());
+        let room = most.min(spare::room(message));
         let (mut consumed, mut produced) = (0, 0);
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
-            let step = self.step(rest, message, room - produced, limits);
-            consumed += step.consumed;
-            produced += step.produced;
+            let step = self.step(rest, message, room.saturating_sub(produced), limits);
+            consumed = consumed.saturating_add(step.consumed);
+            produced = produced.saturating_add(step.produced);
             match self.failed {
                 Some(error) if produced == 0 => return Err(error),
                 Some(_) => return Ok(Progress { consumed, produced, more: true }),
@@ -222,12 +222,14 @@ impl Inflater {
     /// not cleared, and what is too much costs nothing.
     fn reserve(&self, input: &[u8], message: &mut Vec<u8>, most: usize) {
         let density = match input.first() {
-            _ if self.wire > 0 => size(self.inflated / self.wire).saturating_add(1),
+            _ if self.wire > 0 => {
+                size(self.inflated.checked_div(self.wire).unwrap_or_default()).saturating_add(1)
+            }
             Some(first) if first & BLOCK_TYPE == 0 => STORED,
             _ => DENSE,
         };
         let wanted = input.len().saturating_mul(density).saturating_add(SLOW);
-        if message.capacity() - message.len() < wanted.min(most) {
+        if spare::room(message) < wanted.min(most) {
             let more = wanted.saturating_add(SLOW).max(size(self.inflated));
             message.reserve_exact(more.min(most));
         }
@@ -275,7 +277,7 @@ impl Inflater {
         self.restart();
         let (before, made) = (self.stream.total_in(), self.stream.total_out());
         let status = self.stream.decompress(input, &mut nothing, InflateFlush::Block).ok()?;
-        let taken = usize::try_from(self.stream.total_in() - before).ok()?;
+        let taken = usize::try_from(self.stream.total_in().saturating_sub(before)).ok()?;
         (self.stream.total_out() == made).then_some((status, taken))
     }
 
@@ -307,15 +309,15 @@ impl Inflater {
             self.stream.decompress(input, &mut [0], InflateFlush::NoFlush)
         };
         // Neither is more than the slice it counts in.
-        step.consumed = usize::try_from(self.stream.total_in() - before).unwrap_or(0);
-        step.produced = usize::try_from(self.stream.total_out() - made).unwrap_or(0);
-        self.wire += step.consumed as u64;
+        step.consumed = usize::try_from(self.stream.total_in().saturating_sub(before)).unwrap_or(0);
+        step.produced = usize::try_from(self.stream.total_out().saturating_sub(made)).unwrap_or(0);
+        self.wire = self.wire.saturating_add(step.consumed as u64);
         if room == 0 && step.produced > 0 {
             step.produced = 0;
             self.failed = Some(InflateError::TooLarge);
             return step;
         }
-        self.inflated += step.produced as u64;
+        self.inflated = self.inflated.saturating_add(step.produced as u64);
         match status {
             Ok(Status::StreamEnd) => (self.ended, step.drained) = (true, true),
             Ok(_) => step.drained = step.produced < room.max(1),
@@ -345,7 +347,7 @@ impl Inflater {
         } else if at == 0 && self.weighed < self.wire {
             0
         } else {
-            usize::try_from(STRIDE - at).unwrap_or(usize::MAX).min(size)
+            usize::try_from(STRIDE.saturating_sub(at)).unwrap_or(usize::MAX).min(size)
         }
     }
 

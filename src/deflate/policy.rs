@@ -173,6 +173,7 @@ impl Policy {
 
     /// What both codecs of a connection own at most, and a piece of a message between the inflater
     /// and where it goes.
+    #[expect(clippy::arithmetic_side_effects, reason = "windows to 15 bits, memory to 9")]
     pub(crate) fn most_held(&self) -> u64 {
         let window = self.server_max_window_bits.max(self.client_max_window_bits).get();
         // The table in `deflate`'s documentation, which a test measures.

@@ -11,6 +11,11 @@
 use alloc::vec::Vec;
 use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
 
+/// How many bytes `onto` may still take without growing.
+pub(super) fn room(onto: &Vec<u8>) -> usize {
+    onto.capacity().saturating_sub(onto.len())
+}
+
 /// Inflates `input` onto the end of `onto`, by `room` bytes at most, and by no more than it has
 /// capacity for.
 pub(super) fn inflate(
@@ -25,13 +30,13 @@ pub(super) fn inflate(
     let output = spare.get_mut(..room).unwrap_or_default();
     let made = stream.total_out();
     let status = stream.decompress_uninit(input, output, InflateFlush::NoFlush);
-    let written = usize::try_from(stream.total_out() - made).unwrap_or(usize::MAX);
+    let written = usize::try_from(stream.total_out().saturating_sub(made)).unwrap_or(usize::MAX);
     debug_assert!(written <= room, "the decoder counts what it wrote");
     let written = written.min(room);
     // SAFETY: `len + written` is within the capacity, by the two lines that bound `room` and it.
     // The first `written` bytes of the spare room are initialised: `total_out` counts what
     // `decompress_uninit` wrote, from the beginning of `output` and without a gap.
-    unsafe { onto.set_len(len + written) };
+    unsafe { onto.set_len(len.saturating_add(written)) };
     status
 }
 

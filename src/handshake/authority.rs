@@ -5,7 +5,7 @@
 //!
 //! Invariant: `host` is not empty, is ASCII, and has brackets exactly if it is an IPv6 address.
 
-use super::class::is_name_byte;
+use super::class::{digit_of, is_name_byte};
 use core::net::Ipv6Addr;
 
 /// A host, and a port unless it was left out.
@@ -40,7 +40,7 @@ fn split(text: &[u8]) -> Option<(usize, Option<u16>)> {
         let end = text.iter().position(|&byte| byte == b']')?;
         let address = core::str::from_utf8(text.get(1..end)?).ok()?;
         address.parse::<Ipv6Addr>().ok()?;
-        end + 1
+        end.saturating_add(1)
     } else {
         name_len(text)
     };
@@ -66,19 +66,21 @@ fn name_len(text: &[u8]) -> usize {
     let mut len = 0;
     loop {
         let rest = text.get(len..).unwrap_or_default();
-        len += rest.iter().position(|&byte| !is_name_byte(byte)).unwrap_or(rest.len());
+        let clean = rest.iter().position(|&byte| !is_name_byte(byte)).unwrap_or(rest.len());
+        len = len.saturating_add(clean);
         match text.get(len..) {
-            Some([b'%', a, b, ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => len += 3,
+            Some([b'%', a, b, ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+                len = len.saturating_add(3);
+            }
             _ => return len,
         }
     }
 }
 
 fn parse_port(digits: &[u8]) -> Option<u16> {
-    digits.iter().try_fold(0_u16, |port, &digit| {
-        let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
-        port.checked_mul(10)?.checked_add(digit)
-    })
+    digits
+        .iter()
+        .try_fold(0_u16, |port, &digit| port.checked_mul(10)?.checked_add(digit_of(digit)?.into()))
 }
 
 #[cfg(test)]

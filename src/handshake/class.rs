@@ -13,6 +13,9 @@ const NAME: u8 = 4;
 /// A word with 1 in each byte, and one with the top bit of each.
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const TOPS: u64 = ONES << 7;
+/// What takes `a` and all above it to the top bit, and what takes all above `z`.
+const ABOVE_A: u64 = ONES * (0x80 - 0x61);
+const ABOVE_Z: u64 = ONES * (0x7f - 0x7a);
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 static CLASSES: [u8; 256] = {
@@ -75,6 +78,12 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
     is(byte, TOKEN)
 }
 
+/// The value of a DIGIT (RFC 5234 appendix B.1).
+#[inline]
+pub(super) fn digit_of(byte: u8) -> Option<u8> {
+    byte.checked_sub(b'0').filter(|&digit| digit <= 9)
+}
+
 /// How many of the first bytes are tchars.
 ///
 /// Names are letters and hyphens, nearly all of them: eight at a time, and the rest by the table.
@@ -87,21 +96,24 @@ pub(super) fn token_len(bytes: &[u8]) -> usize {
         // carries into the next byte, for the top bits are clear.
         let low = word & !TOPS;
         let small = low | (ONES * 0x20);
-        let letter = (small + ONES * (0x80 - 0x61)) & !(small + ONES * (0x7f - 0x7a));
-        let hyphen = !((low ^ (ONES * 0x2d)) + ONES * 0x7f);
+        let letter = small.wrapping_add(ABOVE_A) & !small.wrapping_add(ABOVE_Z);
+        let hyphen = !(low ^ (ONES * 0x2d)).wrapping_add(!TOPS);
         let other = !((letter | hyphen) & !word) & TOPS;
         if other != 0 {
             let at = other.trailing_zeros() as usize / 8;
             rest = rest.get(at..).unwrap_or_default();
-            if word >> (8 * at) & 0xff == u64::from(b':') {
-                return bytes.len() - rest.len();
+            if rest.first() == Some(&b':') {
+                return bytes.len().saturating_sub(rest.len());
             }
             break;
         }
         rest = after;
     }
-    let before = bytes.len() - rest.len();
-    before + rest.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(rest.len())
+    let others = rest
+        .iter()
+        .position(|&byte| !is_token_byte(byte))
+        .map_or(0, |at| rest.len().saturating_sub(at));
+    bytes.len().saturating_sub(others)
 }
 
 /// A byte that may stand in a path or query on the wire, in either direction.
@@ -148,16 +160,16 @@ pub(super) fn first_control(bytes: &[u8]) -> Option<usize> {
         let found = (below | delete) & TOPS;
         if found != 0 {
             let at = found.trailing_zeros() as usize / 8;
-            let tab = word >> (8 * at) & 0xff == u64::from(b'\t');
-            if !tab {
-                return Some(bytes.len() - rest.len() + at);
+            rest = rest.get(at..).unwrap_or_default();
+            if rest.first() != Some(&b'\t') {
+                return Some(bytes.len().saturating_sub(rest.len()));
             }
             break;
         }
         rest = after;
     }
-    let clean = bytes.len() - rest.len();
-    rest.iter().position(|&byte| is_control(byte)).map(|at| clean + at)
+    let clean = bytes.len().saturating_sub(rest.len());
+    rest.iter().position(|&byte| is_control(byte)).map(|at| clean.saturating_add(at))
 }
 
 #[cfg(test)]

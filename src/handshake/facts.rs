@@ -8,7 +8,7 @@
 //! Invariant: facts hold no bytes; every [`Span`] lies in the head that they were taken from.
 
 use super::authority::{Authority, is_authority};
-use super::class::{is_target_byte, token_len};
+use super::class::{digit_of, is_target_byte, token_len};
 use super::error::RequestError;
 use super::extensions;
 use super::head::{Lines, Span};
@@ -141,8 +141,7 @@ impl RequestFacts {
         let &[b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = version else {
             return None;
         };
-        let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
-        self.version = (digit(major)?, digit(minor)?);
+        self.version = (digit_of(major)?, digit_of(minor)?);
         let end = token_len(rest);
         let (method, target) = rest.split_at_checked(end)?;
         let [b' ', target @ ..] = target else { return None };
@@ -157,8 +156,8 @@ impl RequestFacts {
             b"CONNECT" => Method::Connect,
             _ => Method::Other,
         };
-        let start = end + 1;
-        self.target(target, line.part(start..start + target.len()))
+        let start = end.saturating_add(1);
+        self.target(target, line.part(start..start.saturating_add(target.len())))
     }
 
     /// "If the target's form is absolute, the received host is replaced" (RFC 9112 section 3.2.2).
@@ -174,12 +173,13 @@ impl RequestFacts {
                 scheme if scheme.eq_ignore_ascii_case(b"https") => 443,
                 _ => return None,
             });
-            let start = colon + 3;
+            let start = colon.saturating_add(3);
             let rest = target.get(start..)?;
             let len = rest.iter().position(|byte| b"/?".contains(byte)).unwrap_or(rest.len());
             is_authority(rest.get(..len)?).then_some(())?;
-            self.authority = span.part(start..start + len);
-            start + len
+            let end = start.saturating_add(len);
+            self.authority = span.part(start..end);
+            end
         } else {
             is_authority(target).then_some(())?;
             self.form = Form::Authority;
@@ -187,7 +187,7 @@ impl RequestFacts {
         };
         let mark = memchr::memchr(b'?', target);
         self.path = span.part(path..mark.unwrap_or(target.len()));
-        self.query = mark.map(|mark| span.part(mark + 1..target.len()));
+        self.query = mark.map(|mark| span.part(mark.saturating_add(1)..target.len()));
         Some(())
     }
 

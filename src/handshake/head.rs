@@ -44,7 +44,7 @@ impl Span {
 
     /// Where the line after this one starts.
     pub(super) const fn next_line(self) -> usize {
-        self.end as usize + 2
+        (self.end as usize).saturating_add(2)
     }
 
     pub(super) fn of(self, head: &[u8]) -> &[u8] {
@@ -147,7 +147,7 @@ impl Intake {
         if needed > self.kept.capacity() {
             let most = config.max_head.saturating_add(1);
             let room = self.kept.capacity().saturating_mul(2).max(512).min(most).max(needed);
-            self.kept.reserve_exact(room - self.kept.len());
+            self.kept.reserve_exact(room.saturating_sub(self.kept.len()));
         }
         self.kept.extend_from_slice(bytes);
     }
@@ -176,7 +176,7 @@ impl Scanner {
         loop {
             if self.started && self.scanned == self.line && self.fields < config.max_fields {
                 if let Some(field) = WholeField::find(config, head, self.line) {
-                    self.fields += 1;
+                    self.fields = self.fields.saturating_add(1);
                     self.line = field.next_line;
                     self.scanned = self.line;
                     lines.field(head, field.name, field.value)?;
@@ -191,7 +191,7 @@ impl Scanner {
                 if self.fields >= config.max_fields {
                     return Err(HeadError::TooManyFields.into());
                 }
-                self.fields += 1;
+                self.fields = self.fields.saturating_add(1);
                 let (name, value) = split_field(text).ok_or(HeadError::Field)?;
                 lines.field(head, line.part(name), line.part(value))?;
             } else if lines.end(head)? {
@@ -225,12 +225,13 @@ impl Scanner {
         if head.get(at) != Some(&b'\r') {
             return Err(if at == last { too_long } else { HeadError::Control });
         }
-        match head.get(at + 1) {
+        let after = at.saturating_add(1);
+        match head.get(after) {
             None => Ok(None),
-            Some(_) if at + 1 >= max_head => Err(HeadError::HeadTooLarge),
+            Some(_) if after >= max_head => Err(HeadError::HeadTooLarge),
             Some(b'\n') => {
                 let line = Span::new(self.line, at);
-                self.line = at + 2;
+                self.line = after.saturating_add(1);
                 self.scanned = self.line;
                 Ok(Some(line))
             }
@@ -278,11 +279,13 @@ impl WholeField {
         let name_len = token_len(line);
         let (_, value) = line.split_at_checked(name_len).filter(|_| name_len > 0)?;
         let value = trim_start(value.strip_prefix(b":")?);
-        let value_start = start + line.len() - value.len();
+        let end = start.saturating_add(line.len());
+        let value_start = end.saturating_sub(value.len());
+        let value_end = value_start.saturating_add(trim_end(value).len());
         Some(Self {
-            name: Span::new(start, start + name_len),
-            value: Span::new(value_start, value_start + trim_end(value).len()),
-            next_line: start + line.len() + 2,
+            name: Span::new(start, start.saturating_add(name_len)),
+            value: Span::new(value_start, value_end),
+            next_line: end.saturating_add(2),
         })
     }
 }
@@ -327,9 +330,9 @@ fn split_field(line: &[u8]) -> Option<(core::ops::Range<usize>, core::ops::Range
     if colon == 0 || line.get(colon) != Some(&b':') {
         return None;
     }
-    let value = trim_start(line.get(colon + 1..)?);
-    let start = line.len() - value.len();
-    Some((0..colon, start..start + trim_end(value).len()))
+    let value = trim_start(line.get(colon.saturating_add(1)..)?);
+    let start = line.len().saturating_sub(value.len());
+    Some((0..colon, start..start.saturating_add(trim_end(value).len())))
 }
 
 /// Without the optional whitespace around it (RFC 9110 section 5.6.3): SP and HTAB only.

@@ -47,7 +47,7 @@ impl List {
         if self.broken || *count == most || !element.is_empty() && !each(element) {
             self.broken = true;
         } else {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
     }
 

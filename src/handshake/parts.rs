@@ -116,7 +116,7 @@ impl Lowered {
 
     /// Of a head that this side has written, but for its first line.
     pub(super) fn of_head(head: &[u8]) -> Self {
-        let start = memchr::memchr(b'\n', head).map_or(head.len(), |end| end + 1);
+        let start = memchr::memchr(b'\n', head).map_or(head.len(), |end| end.saturating_add(1));
         Self::new(head.get(start..).unwrap_or_default())
     }
 

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a [`Response`] is final, of status 101 or 200 to 599.
 
+use super::class::digit_of;
 use super::error::ResponseError;
 use super::extensions::{self, Extensions};
 use super::head::{Fields, Lines, Span};
@@ -79,7 +80,7 @@ impl Lines for ResponseFacts {
         if self.interim == MAX_INTERIM {
             return Err(ResponseError::TooManyInterim);
         }
-        self.interim += 1;
+        self.interim = self.interim.saturating_add(1);
         Ok(false)
     }
 }
@@ -94,12 +95,11 @@ impl ResponseFacts {
         else {
             return None;
         };
-        let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
-        self.minor = digit(minor)?;
-        self.status = [a, b, c]
-            .into_iter()
-            .try_fold(0, |status, byte| Some(status * 10 + u16::from(digit(byte)?)))?;
-        self.reason = line.part(start.len()..start.len() + reason.len());
+        self.minor = digit_of(minor)?;
+        self.status = [a, b, c].into_iter().try_fold(0_u16, |status, byte| {
+            status.checked_mul(10)?.checked_add(digit_of(byte)?.into())
+        })?;
+        self.reason = line.part(start.len()..start.len().saturating_add(reason.len()));
         Some(())
     }
 

@@ -8,6 +8,7 @@
 //!
 //! Invariant: reads stay within `from..from + len`, writes within `to..to + len`.
 #![allow(unsafe_code)]
+#![allow(clippy::arithmetic_side_effects, reason = "sums of places within one slice")]
 #![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 
 #[cfg(feature = "alloc")]

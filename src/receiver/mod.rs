@@ -252,18 +252,18 @@ impl Receiver {
             for (slot, byte) in bytes.iter_mut().skip(held).zip(input.iter()) {
                 *slot = *byte;
             }
-            let end = bytes.len().min(held + input.len());
+            let end = bytes.len().min(held.saturating_add(input.len()));
             Header::parse(bytes.get(..end).unwrap_or_default(), &expect)?
         };
         if let Some((header, size)) = parsed {
-            take(input, size - held);
+            take(input, size.saturating_sub(held));
             return Ok(Some(header));
         }
         // An incomplete header is shorter than `MAX_HEADER`, so all of the input fits.
         let rest = take(input, input.len());
         for (slot, byte) in bytes.iter_mut().skip(held).zip(rest) {
             *slot = *byte;
-            *len += 1;
+            *len = len.saturating_add(1);
         }
         Ok(None)
     }
@@ -339,7 +339,7 @@ impl Receiver {
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         let Some(message) = &mut self.message else { return Ok(None) };
         let piece = take(input, at_most(input, left));
-        let left = left - piece.len() as u64;
+        let left = left.saturating_sub(piece.len() as u64);
         if message.compressed {
             let last = fin && left == 0;
             message.inflate(piece, last, &mut mask, &mut self.inflation, &self.config)?;

@@ -70,7 +70,7 @@ impl Receiver {
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         let piece = input.get_mut(..at_most(input, left)).unwrap_or_default();
         mask.apply(piece);
-        let left = left - piece.len() as u64;
+        let left = left.saturating_sub(piece.len() as u64);
         let last = left == 0 && fin;
         let (size, verdict) = self.judge(piece, last);
         self.stage = if left == 0 { START } else { Stage::Data { left, mask, fin } };
@@ -97,7 +97,7 @@ impl Receiver {
             let mut remask = mask;
             remask.apply(piece.get_mut(inflated.consumed..).unwrap_or_default());
         }
-        let left = left - take(input, inflated.consumed).len() as u64;
+        let left = left.saturating_sub(take(input, inflated.consumed).len() as u64);
 
         let frame_ends = left == 0 && !inflated.more;
         let last = frame_ends && fin;
