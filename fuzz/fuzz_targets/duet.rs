@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
             3 => me.connection.ping(&[7; 3], &mut me.out).unwrap_or_default(),
             4 => me.connection.close(CloseCode::NORMAL, "", &mut me.out).unwrap_or_default(),
             5 if size < 2 => me.connection.compress(last),
-            5 => me.say_apart(size as u8, choices.take(size / 4)),
+            5 => me.say_apart(size as u8, &choices.take(8).repeat(size / 4)),
             6 => me.read_from(peer, size * 64),
             _ => me.read_from(peer, size),
         }

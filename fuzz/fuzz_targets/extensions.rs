@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use sockless::deflate::{NAME, Offer, Params, Policy, WindowBits};
 use sockless_fuzz::extensions::{ask, chosen, pairs, print, read, serve};
-use sockless_fuzz::{Choices, pieces};
+use sockless_fuzz::{Choices, logged, pieces};
 
 fuzz_target!(|data: &[u8]| {
     let mut choices = Choices(data);
@@ -46,8 +46,13 @@ fuzz_target!(|data: &[u8]| {
         );
     }
     let fits = match &list[..] {
-        [(name, params)] if name == NAME => Params::parse(pairs(params)).ok(),
+        [(name, params)] if name == NAME => {
+            Params::parse(pairs(params)).map_err(|error| logged(&error)).ok()
+        }
         _ => None,
     };
-    assert_eq!(asked, fits.filter(|params| policy.offer().check(params).is_ok()));
+    assert_eq!(
+        asked,
+        fits.filter(|params| policy.offer().check(params).map_err(|error| logged(&error)).is_ok())
+    );
 });

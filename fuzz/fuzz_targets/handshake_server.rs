@@ -1,10 +1,11 @@
-//! Law: how a request is chopped changes nothing, and what is accepted reads the same elsewhere.
+//! Law: how a request is chopped changes nothing, and what is accepted reads the same elsewhere;
+//! where a host has parsed it, it meets the same verdict.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sockless::Config;
 use sockless::deflate::Policy;
-use sockless_fuzz::{Choices, pieces, serve};
+use sockless_fuzz::{Choices, pieces, serve, served};
 use std::sync::Arc;
 
 fuzz_target!(|data: &[u8]| {
@@ -17,4 +18,12 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(serve(&config, bytes, &pieces(bytes, &cuts), flags & 1 != 0), whole);
     let each: Vec<_> = bytes.chunks(1).collect();
     assert_eq!(serve(&config, bytes, &each, flags & 1 != 0), whole);
+    // The head that is written down for a host's is not the same length.
+    if flags & 4 == 0 {
+        if let Some([as_bytes, as_values, extended]) = served(&config, bytes) {
+            assert_eq!(as_values, as_bytes);
+            // It needs neither a key nor the fields of an upgrade.
+            assert!(as_bytes.is_none() || extended == as_bytes);
+        }
+    }
 });

@@ -2,7 +2,7 @@
 
 use crate::{Seen, connection, see};
 use bytes::BytesMut;
-use sockless::deflate::Contexts;
+use sockless::deflate::{Contexts, Policy};
 use sockless::frame::Kind;
 use sockless::{Config, Connection, Prepared, Role, SendError};
 
@@ -34,6 +34,10 @@ impl End {
 
     /// Says a whole message by one of the ways that write header and payload apart.
     pub fn say_apart(&mut self, way: u8, data: &[u8]) {
+        let mut once = Prepared::binary(data);
+        if way & 0x80 != 0 {
+            once = once.compressed(&Policy::server());
+        }
         let said = match way % 3 {
             0 => self.connection.header(Kind::Binary, data.len() as u64).map(|header| {
                 self.out.extend_from_slice(&header);
@@ -46,7 +50,7 @@ impl End {
                     self.out.extend_from_slice(&payload);
                 })
             }
-            _ => self.connection.prepared(&Prepared::binary(data)).map(|bytes| {
+            _ => self.connection.prepared(&once).map(|bytes| {
                 self.out.extend_from_slice(&bytes);
             }),
         };

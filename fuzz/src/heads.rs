@@ -1,5 +1,6 @@
 //! Heads of both handshakes, read by the crate and by another parser.
 
+use crate::logged;
 use bytes::BytesMut;
 use sockless::Config;
 use sockless::handshake::{Accept, Answer, Asked, Client, Fields, Offer, Response, Server, Target};
@@ -37,7 +38,12 @@ pub fn serve(
                         request_fields(whole, request.path(), request.fields())
                     );
                 }
-                refused => outcome = format!("{refused:?}"),
+                Asked::Refused(error) => {
+                    let body = format!("\r\n\r\n{}\n", logged(&error));
+                    assert!(out.ends_with(body.as_bytes()) || out.ends_with(b"\r\n\r\n"));
+                    outcome = format!("{error:?}");
+                }
+                other => panic!("{other:?}"),
             }
         }
         assert!(!outcome.is_empty() || input.is_empty());
@@ -70,7 +76,8 @@ pub fn ask(config: &Arc<Config>, whole: &[u8], pieces: &[&[u8]]) -> (String, Vec
                 Answer::Refused(response) => {
                     format!("refused {}", response_fields(whole, &response))
                 }
-                failed => format!("{failed:?}"),
+                Answer::Failed(error) => logged(&error),
+                other => panic!("{other:?}"),
             };
         }
         assert!(!outcome.is_empty() || input.is_empty());

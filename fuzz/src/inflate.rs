@@ -19,9 +19,13 @@ pub fn inflate(
             let before = message.len();
             let progress = match inflater.inflate(rest, &mut message, most, LIMITS) {
                 Ok(progress) => progress,
-                Err(error) => return (message, Some(error)),
+                Err(error) => {
+                    crate::logged(&error);
+                    return (message, Some(error));
+                }
             };
             assert_eq!(message.len(), before + progress.produced);
+            assert_eq!(message.len() as u64, inflater.inflated());
             assert!(progress.produced <= most);
             rest = &rest[progress.consumed..];
             if !progress.more {

@@ -5,13 +5,18 @@ mod differential;
 mod duet;
 pub mod extensions;
 mod heads;
+mod hosts;
 pub mod inflate;
+pub mod opening;
 mod session;
 
 pub use differential::{Verdict, elsewhere, may_go_on};
 pub use duet::End;
 pub use heads::{ask, serve};
-pub use session::{Seen, Trace, config, connection, context, keys, run, run_inbox, see};
+pub use hosts::{asked, served};
+pub use session::{
+    Seen, Trace, config, connection, context, keys, run, run_halves, run_inbox, see,
+};
 
 /// The fuzzer's bytes: choices first, then data. What is not there is zero.
 pub struct Choices<'d>(pub &'d [u8]);
@@ -48,4 +53,11 @@ pub fn pieces<'d>(bytes: &'d [u8], cuts: &[usize]) -> Vec<&'d [u8]> {
     ends.push(bytes.len());
     let starts = [0].into_iter().chain(ends.clone());
     starts.zip(ends).map(|(start, end)| &bytes[start..end]).collect()
+}
+
+/// What an error says in a log: one line of it.
+pub fn logged(error: &dyn std::error::Error) -> String {
+    let line = error.to_string();
+    assert!(!line.is_empty() && line.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+    line
 }

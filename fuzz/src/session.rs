@@ -1,6 +1,6 @@
 //! A session: its configuration drawn from the fuzzer's bytes, and a trace of it.
 
-use crate::Choices;
+use crate::{Choices, logged};
 use bytes::BytesMut;
 use sockless::deflate::{Context, Contexts, Policy, WindowBits};
 use sockless::frame::Kind;
@@ -108,6 +108,28 @@ pub fn run_inbox(mut connection: Connection, size: usize, mut bytes: &[u8]) -> T
     }
 }
 
+/// The same through two halves that pass on what is owed, and where every Pong goes out in time.
+pub fn run_halves(connection: Connection, bytes: &[u8]) -> (Vec<Seen>, Vec<u8>, Want, Closed) {
+    let (mut receiver, mut sender) = connection.split();
+    let (mut out, mut events, mut bytes) = (BytesMut::new(), Vec::new(), bytes.to_vec());
+    let mut input = &mut bytes[..];
+    loop {
+        sender.flush(&mut out);
+        let Some(event) = receiver.receive(&mut input) else { break };
+        if let Some(reply) = event.reply() {
+            sender.reply(&reply, &mut out);
+        }
+        match &event {
+            Event::Text(text) => sender.send_text(text, &mut out).unwrap_or_default(),
+            Event::Binary(data) => sender.send_binary(data, &mut out).unwrap_or_default(),
+            _ => {}
+        }
+        see(&mut events, event);
+    }
+    let (want, (code, reason)) = (sender.want(), receiver.eof());
+    (events, out.to_vec(), want, Closed { code, reason, clean: sender.eof() })
+}
+
 fn echo(connection: &mut Connection, event: &Event<'_>, out: &mut BytesMut) {
     match event {
         Event::Text(text) => connection.send_text(text, out).unwrap_or_default(),
@@ -117,14 +139,17 @@ fn echo(connection: &mut Connection, event: &Event<'_>, out: &mut BytesMut) {
 }
 
 fn end(mut connection: Connection, events: Vec<Seen>, out: &[u8]) -> Trace {
+    assert!(format!("{connection:?}").len() < 300);
     let (want, error) = (connection.want(), connection.error());
     Trace { events, out: out.to_vec(), want, error, closed: connection.eof() }
 }
 
 pub fn see(events: &mut Vec<Seen>, event: Event<'_>) {
+    // A log has no room for what a peer sent.
+    assert!(format!("{event:?}").len() < 120);
     events.push(match event {
-        Event::Text(text) => Seen::Message(Kind::Text, text.as_bytes().to_vec(), true),
-        Event::Binary(data) => Seen::Message(Kind::Binary, data.to_vec(), true),
+        Event::Text(text) => Seen::Message(Kind::Text, text.into_bytes().to_vec(), true),
+        Event::Binary(data) => Seen::Message(Kind::Binary, data.into_bytes().to_vec(), true),
         Event::Chunk(chunk) if chunk.first => {
             Seen::Message(chunk.kind, chunk.data.to_vec(), chunk.last)
         }
@@ -144,7 +169,10 @@ pub fn see(events: &mut Vec<Seen>, event: Event<'_>) {
         Event::Ping(data) => Seen::Ping(data.to_vec()),
         Event::Pong(data) => Seen::Pong(data.to_vec()),
         Event::Close(close) => Seen::Close(close.code.into(), close.reason.to_string()),
-        Event::Failed(error) => Seen::Failed(error),
+        Event::Failed(error) => {
+            logged(&error);
+            Seen::Failed(error)
+        }
         other => panic!("unknown event {other:?}"),
     });
 }
