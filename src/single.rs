@@ -81,8 +81,11 @@ mod tests {
     #[test]
     fn it_agrees_with_the_judge_on_every_two_bytes() {
         let mut found = 0;
+        // All of them, but under valgrind only the lengths of 7 bits that mean something.
+        let is_thin = option_env!("SOCKLESS_THIN").is_some();
+        let kept = |second: &u8| !is_thin || matches!(second & 127, 0 | 1 | 4 | 124..);
         for first in 0..=255 {
-            for second in 0..=255 {
+            for second in (0..=255).filter(kept) {
                 for len in [[0, 0], [0, 125], [0, 126], [0, 199], [0, 200], [1, 0]] {
                     for size in [0, 1, 4, 5, 130, 131, 204, 205, 300] {
                         let mut bytes = vec![first, second, len[0], len[1]];
@@ -101,6 +104,6 @@ mod tests {
                 }
             }
         }
-        assert!(found > 1000, "{found}");
+        assert!(found > if is_thin { 100 } else { 1000 }, "{found}");
     }
 }
