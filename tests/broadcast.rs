@@ -138,9 +138,14 @@ fn what_does_not_shrink_is_sent_as_it_is() {
         let context = Context::new(policy.server_max_window_bits, false);
         Deflater::new(context, &policy).compress(&data, true, &mut deflated);
         let message = Prepared::binary(&data).compressed(&policy);
-        let mut server = Connection::server(Arc::default()).with_deflate(contexts);
+        let mut config = Config::default();
+        config.deflate = Some(policy);
+        let mut server = Connection::server(Arc::new(config)).with_deflate(contexts);
         let shrinks = deflated.len() < data.len();
         assert_eq!(server.prepared(&message).unwrap()[0] == 0xc2, shrinks, "{len}");
+        let mut out = BytesMut::new();
+        server.send_binary(&data, &mut out).unwrap();
+        assert_eq!(out[0] == 0xc2, shrinks, "{len}");
         seen[usize::from(deflated.len() <= data.len()) + usize::from(shrinks)] += 1;
     }
     assert!(seen.iter().all(|&times| times > 0), "longer, as long, shorter: {seen:?}");

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use counting::counted;
 use deflate_support::*;
 use sockless::deflate::{CHUNK, Contexts, Deflater, InflateError, Inflater, Policy};
-use sockless::{Config, Connection, Delivery, Event, Keys};
+use sockless::{CloseCode, Config, Connection, Delivery, Event, Keys};
 use std::sync::Arc;
 
 /// Bytes that `work` leaves held, and the peak above the start.
@@ -117,6 +117,37 @@ fn without_takeover_nothing_is_held_between_messages() {
     });
     assert_eq!(held, 0);
     assert!(peak > 0);
+}
+
+#[test]
+fn with_takeover_both_codecs_are_held_until_the_close() {
+    let mut policy = Policy::server();
+    (policy.server_no_context_takeover, policy.client_no_context_takeover) = (false, false);
+    let mut config = Config::default();
+    config.deflate = Some(policy);
+    let config = Arc::new(config);
+    let agreed = sockless::deflate::Params::default();
+    let mut server =
+        Connection::server(config.clone()).with_deflate(policy.server_contexts(&agreed));
+    let keys = Keys::new(|key| *key = [1, 2, 3, 4]);
+    let mut client = Connection::client(config, keys).with_deflate(policy.client_contexts(&agreed));
+    let text = "over and over ".repeat(40);
+    let (mut out, mut replies) = (BytesMut::with_capacity(4096), BytesMut::with_capacity(4096));
+    let ((), held, _) = measured(|| {
+        server.send_text(&text, &mut out).unwrap();
+        drop(client.receive(&mut &mut out[..], &mut replies));
+        out.clear();
+        client.send_text(&text, &mut replies).unwrap();
+        drop(server.receive(&mut &mut replies[..], &mut out));
+        replies.clear();
+    });
+    assert!(held > 2 * (deflater(12, 8) + INFLATER / 2), "{held}");
+    let ((), given_back, _) = measured(|| {
+        server.close(CloseCode::NORMAL, "", &mut out).unwrap();
+        drop(client.receive(&mut &mut out[..], &mut replies));
+        drop(server.receive(&mut &mut replies[..], &mut out));
+    });
+    assert!(given_back < 1024 - held, "{given_back} of {held}");
 }
 
 // req: D7.2.3-04
@@ -288,5 +319,32 @@ fn little_is_reserved_ahead_of_what_is_written() {
         let ((), held, _) = measured(|| deflater.compress(&message, true, &mut out));
         let most = 2 * out.len() + (32 << 10);
         assert!(held <= isize::try_from(most).unwrap(), "{held} for {}", out.len());
+    }
+}
+
+/// The table in `deflate`'s documentation, 48 KiB for the inflater, and 36 KiB for a piece between
+/// it and where it goes.
+#[test]
+fn the_worst_case_counts_the_codecs() {
+    const OTHERS: u64 = (48 + 36) << 10;
+    for (server, client, memory, deflater) in [
+        (15, 15, 8, 372 << 10),
+        (12, 15, 8, 372 << 10),
+        (15, 10, 8, 372 << 10),
+        (12, 12, 8, 260 << 10),
+        (10, 9, 8, 248 << 10),
+        (12, 15, 9, 484 << 10),
+        (12, 15, 200, 484 << 10),
+        (12, 15, 1, (260 << 10) + 896),
+        (12, 15, 0, (260 << 10) + 896),
+    ] {
+        let mut policy = Policy::server();
+        policy.server_max_window_bits = bits(server);
+        policy.client_max_window_bits = bits(client);
+        policy.memory = memory;
+        let mut config = Config::default();
+        let without = config.worst_case();
+        config.deflate = Some(policy);
+        assert_eq!(config.worst_case() - without, deflater + OTHERS, "{server} {client} {memory}");
     }
 }

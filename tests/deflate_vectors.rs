@@ -260,6 +260,23 @@ fn the_ratio_is_judged_at_the_same_place_however_it_arrives() {
     assert_eq!(inflate_every_way(&short, limits).1, Ok(()));
 }
 
+#[test]
+fn the_ratio_is_inclusive() {
+    let run = |len| {
+        let mut deflater = Deflater::new(context(15, false), &policy(6, 8));
+        deflate(&mut deflater, &data(2, len, 0), &[]).concat()
+    };
+    let limits = Limits { max_message: u64::MAX, max_ratio: Some(100) };
+    // The length that the ratio allows to a payload of `octets` grows less than what they hold.
+    let longest = |octets: usize| (64 << 10) + 100 * octets;
+    let octets = (1..200).find(|octets| run(longest(*octets)).len() == *octets).unwrap();
+    for (more, wanted) in [(0, Ok(())), (1, Err(InflateError::TooDense))] {
+        let payload = run(longest(octets) + more);
+        assert_eq!(payload.len(), octets);
+        assert_eq!(inflate_every_way(&payload, limits).1, wanted, "{octets} octets");
+    }
+}
+
 // req: D7.2.1-04
 #[test]
 fn fragments_may_be_empty_and_in_any_number() {

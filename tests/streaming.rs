@@ -72,3 +72,22 @@ fn a_message_goes_on_behind_a_header_of_its_own() {
     assert_eq!(on, frame_to(Role::Client, true, Opcode::Binary, &vec![7; 70_000]));
     assert!(out.is_empty());
 }
+
+#[cfg(feature = "deflate")]
+#[test]
+fn of_a_compressed_one_it_is_known_when_it_has_come() {
+    let mut config = streamed();
+    config.deflate = Some(sockless::deflate::Policy::server());
+    let message = b"over and over ".repeat(40);
+    let mut wire = BytesMut::new();
+    connection(Role::Client, config.clone()).send_binary(&message, &mut wire).unwrap();
+    assert!(wire[0] == 0xc2 && wire.len() < message.len());
+    for size in 1..=wire.len() {
+        let mut left = message.len();
+        for (data, to_come) in chunks(&mut connection(Role::Server, config.clone()), &wire, size) {
+            left -= data.len();
+            assert!(to_come.is_none() || to_come == Some(0) && left == 0, "{size}: {to_come:?}");
+        }
+        assert_eq!(left, 0, "{size}");
+    }
+}

@@ -88,6 +88,16 @@ mod tests {
         room
     }
 
+    #[test]
+    fn what_every_machine_has_is_among_them() {
+        let names: Vec<_> = all().iter().map(|backend| backend.name).collect();
+        let wanted: &[_] = match () {
+            () if cfg!(all(target_arch = "x86_64", target_feature = "sse2")) => &["words", "sse2"],
+            () => &["words"],
+        };
+        assert!(names.starts_with(wanted), "{names:?}");
+    }
+
     // req: W5.3-04
     #[test]
     fn every_backend_is_the_definition_at_every_length_alignment_and_phase() {

@@ -42,6 +42,7 @@ pub fn inflate(
                     assert!(progress.more || progress.consumed == rest.len());
                     assert!(progress.produced <= most);
                     assert_eq!(message.len(), before + progress.produced);
+                    assert_eq!(inflater.inflated(), message.len() as u64);
                     assert!(message.capacity() as u64 <= limits.max_message.max(50));
                     rest = &rest[progress.consumed..];
                     if !progress.more {
