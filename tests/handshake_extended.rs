@@ -326,14 +326,20 @@ fn a_decision_about_an_extended_connect_opens_no_upgrade() {
 fn an_application_refuses_with_a_response_of_its_own() {
     let request = request(PSEUDO, FIELDS).unwrap();
     let reject = Reject::new(401).unwrap().field("WWW-Authenticate", "Basic").unwrap();
-    let response = reject.body("text/plain", b"who?").unwrap().respond(&request);
+    let response = reject.body("text/plain", b"who?").unwrap().respond(&request).unwrap();
     assert_eq!((response.status(), response.body()), (401, &b"who?"[..]));
     let wanted = [("www-authenticate", &b"Basic"[..]), ("content-type", b"text/plain")];
     assert!(response.fields().eq(wanted), "{response:?}");
-    let response = Reject::new(405).unwrap().respond(&request);
+    let response = Reject::new(405).unwrap().respond(&request).unwrap();
     assert!(response.fields().eq([("allow", &b"CONNECT"[..])]));
-    let response = Reject::new(405).unwrap().field("Allow", "GET").unwrap().respond(&request);
+    let response =
+        Reject::new(405).unwrap().field("Allow", "GET").unwrap().respond(&request).unwrap();
     assert!(response.fields().eq([("allow", &b"GET"[..])]));
-    let response = Reject::new(426).unwrap().respond(&request);
+    let response = Reject::new(426).unwrap().respond(&request).unwrap();
     assert!(response.fields().eq([("sec-websocket-version", &b"13"[..])]));
+    // "A 2xx response" opens the connection (RFC 8441 section 5), so it refuses nothing.
+    for (status, refuses) in [(200, false), (204, false), (299, false), (300, true), (599, true)] {
+        let response = Reject::new(status).unwrap().respond(&request);
+        assert_eq!(response.map(|response| response.status()).ok(), refuses.then_some(status));
+    }
 }

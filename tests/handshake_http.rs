@@ -244,11 +244,26 @@ fn a_target_is_asked_for_as_it_is() {
             let (_, request) = Asking::upgrade(config(), keys(), &offer);
             assert_eq!(request.uri(), resource.as_str());
             let (_, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
-            let connect: http::Request<()> = parts.into();
+            let connect = http::Request::try_from(parts).unwrap();
             assert_eq!(connect.uri(), format!("http://h{resource}").as_str());
         }
     }
     assert_eq!(refused.trim_matches(|c: char| c.is_control() || c == ' '), "\"#<>\\`");
+}
+
+/// A host may be percent-encoded (RFC 3986 section 3.2.2): crate `http` has no room for that.
+#[test]
+fn a_host_that_http_cannot_hold_is_an_error() {
+    let target = Target::parse("wss://%68/chat").unwrap();
+    let offer = Offer::new(&target);
+    let (_, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
+    assert_eq!(parts.pseudo().authority, Some("%68"));
+    assert!(http::Request::try_from(parts).is_err());
+    let (_, request) = Asking::upgrade(config(), keys(), &offer);
+    assert_eq!(
+        (request.uri().path(), &request.headers()["host"]),
+        ("/chat", &"%68".parse().unwrap())
+    );
 }
 
 #[test]
@@ -324,7 +339,7 @@ fn a_client_of_each_kind_opens_a_connection_to_a_server_of_its_kind() {
     let (extended, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
     let pseudo_headers = PseudoHeaders { method: "CONNECT", ..parts.pseudo() };
     assert_eq!(parts.pseudo(), pseudo_headers);
-    let connect: http::Request<()> = parts.into();
+    let connect = http::Request::try_from(parts).unwrap();
     assert_eq!(connect.uri(), "https://h.example:99/chat?x");
     assert_eq!((connect.method(), connect.version()), (&Method::CONNECT, Version::HTTP_2));
     for (asking, request) in [(upgrade, request), (extended, connect)] {
@@ -372,9 +387,9 @@ fn a_client_of_http_1_judges_the_answer() {
 fn an_application_refuses_an_upgrade_with_a_response_of_its_own() {
     let request = parsed(&get(owned(&FIELDS)));
     let asked = Request::from_http(&request, None, &config()).unwrap();
-    let response: http::Response<Bytes> = Reject::new(426).unwrap().respond(&asked).into();
+    let response: http::Response<Bytes> = Reject::new(426).unwrap().respond(&asked).unwrap().into();
     assert_eq!(response.headers().len(), 3, "{response:?}");
     assert_eq!(response.headers()["connection"], "Upgrade");
-    let response: http::Response<Bytes> = Reject::new(405).unwrap().respond(&asked).into();
+    let response: http::Response<Bytes> = Reject::new(405).unwrap().respond(&asked).unwrap().into();
     assert_eq!(response.headers()["allow"], "GET");
 }

@@ -184,6 +184,7 @@ fn fields_and_their_values_are_not_in_the_log() {
     let mut input = &mut answer[..];
     let Some(Answer::Refused(response)) = client.receive(&mut input) else { panic!() };
     shows(&response, "Response { status: 401");
-    let parts = Reject::new(401).unwrap().field("Set-Cookie", SECRET).unwrap().respond(&request);
+    let parts =
+        Reject::new(401).unwrap().field("Set-Cookie", SECRET).unwrap().respond(&request).unwrap();
     shows(&parts, "ResponseParts { status: 401");
 }

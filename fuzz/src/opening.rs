@@ -118,7 +118,7 @@ pub fn bytes(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>) -> Met {
         Asked::Upgrade(request) if plan.flags & 16 != 0 => match plan.reject() {
             Err(error) => return Met::Mistake(error),
             Ok(reject) => {
-                let status = reject.respond(&request).status();
+                let status = reject.respond(&request).expect("an upgrade").status();
                 server.reject(&reject, &mut back);
                 Met::Answered(status)
             }
@@ -172,8 +172,10 @@ pub fn hosted(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>, extended
             Asking::extended(Arc::clone(config), keys(), offer, true).expect("it is allowed");
         let asked = Request::extended(parts.pseudo(), parts.fields(), config);
         // Crate `http` has no room for a host that is percent-encoded.
-        if !parts.pseudo().authority.is_some_and(|host| host.contains('%')) {
-            let request: http::Request<()> = parts.into();
+        let encoded = parts.pseudo().authority.is_some_and(|host| host.contains('%'));
+        let request = http::Request::try_from(parts);
+        assert!(request.is_ok() || encoded);
+        if let Ok(request) = request {
             let again = Request::from_http(&request, Some("websocket"), config);
             assert_eq!(again.map(drop).map_err(drop), asked.as_ref().map(drop).map_err(drop));
         }
@@ -193,7 +195,10 @@ pub fn hosted(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>, extended
     };
     let (parts, server, told) = if plan.flags & 16 != 0 {
         match plan.reject() {
-            Ok(reject) => (reject.respond(request), None, None),
+            Ok(reject) => match reject.respond(request) {
+                Ok(parts) => (parts, None, None),
+                Err(error) => return Met::Mistake(error),
+            },
             Err(error) => return Met::Mistake(error),
         }
     } else {
@@ -204,10 +209,6 @@ pub fn hosted(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>, extended
         }
     };
     let status = parts.status();
-    // To an extended CONNECT each 2xx says yes, whatever the application meant by it.
-    if extended && server.is_none() && (200..300).contains(&status) {
-        return Met::Answered(status);
-    }
     assert!(parts.fields().all(|(name, _)| !name.bytes().any(|byte| byte.is_ascii_uppercase())));
     let response: http::Response<Bytes> = parts.into();
     match asking.receive_http(&response) {

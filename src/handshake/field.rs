@@ -30,7 +30,8 @@ pub enum FieldError {
     SubprotocolNotOffered,
     /// An allowed origin that is not `scheme://host[:port]` (RFC 6454 section 6.2).
     Origin,
-    /// A status that cannot refuse an upgrade: below 200 or above 599 (RFC 9110 section 15).
+    /// A status that refuses nothing: below 200 or above 599 (RFC 9110 section 15), or a 2xx where
+    /// that opens the connection (RFC 8441 section 5).
     Status,
     /// A body with a status that has none: 204, 205 or 304 (RFC 9110 section 6.4.1).
     Body,
@@ -46,7 +47,7 @@ impl fmt::Display for FieldError {
             Self::Subprotocol => "subprotocol is not a token",
             Self::SubprotocolNotOffered => "subprotocol was not offered",
             Self::Origin => "allowed origin is not scheme://host[:port]",
-            Self::Status => "status is not between 200 and 599",
+            Self::Status => "status is none that refuses",
             Self::Body => "status has no body",
         })
     }

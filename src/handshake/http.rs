@@ -158,9 +158,14 @@ impl From<ResponseParts> for ::http::Response<Bytes> {
     }
 }
 
-impl From<RequestParts> for ::http::Request<()> {
+impl TryFrom<RequestParts> for ::http::Request<()> {
+    type Error = ::http::Error;
+
     /// `:protocol` is left to the host: it goes into the extensions, as a type of its own.
-    fn from(parts: RequestParts) -> Self {
+    ///
+    /// # Errors
+    /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded.
+    fn try_from(parts: RequestParts) -> Result<Self, ::http::Error> {
         let mut request = Self::new(());
         *request.method_mut() = Method::CONNECT;
         *request.version_mut() = Version::HTTP_2;
@@ -169,10 +174,9 @@ impl From<RequestParts> for ::http::Request<()> {
             .authority(parts.authority)
             .path_and_query(parts.path)
             .build();
-        debug_assert!(uri.is_ok(), "a target is a URI");
-        *request.uri_mut() = uri.unwrap_or_default();
+        *request.uri_mut() = uri?;
         append(request.headers_mut(), &parts.lines);
-        request
+        Ok(request)
     }
 }
 

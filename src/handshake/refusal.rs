@@ -7,6 +7,7 @@
 
 use super::accept::{Accept, Agreed};
 use super::error::RequestError;
+use super::field::FieldError;
 use super::parts::{Lowered, ResponseParts};
 use super::reject::{Reject, status};
 use super::request::Request;
@@ -113,14 +114,21 @@ impl Accept<'_> {
 impl Reject<'_> {
     /// The response to `request` where the host writes it. A host has a type of its own for
     /// responses, and may as well answer with one of those.
-    pub fn respond(&self, request: &Request<'_>) -> ResponseParts {
+    ///
+    /// # Errors
+    /// [`FieldError::Status`] if it is a 2xx, and `request` an extended CONNECT: that would open
+    /// the connection (RFC 8441 section 5).
+    pub fn respond(&self, request: &Request<'_>) -> Result<ResponseParts, FieldError> {
         let status = self.status();
+        if request.is_extended() && (200..300).contains(&status) {
+            return Err(FieldError::Status);
+        }
         let mut lines = match status {
             405 if self.fields().contains("Allow") => Vec::new(),
             _ => lines(status, request.is_extended()),
         };
         lines.extend_from_slice(self.fields().wire());
         let lines = Lowered::new(&lines);
-        ResponseParts { status, lines, body: self.content().into() }
+        Ok(ResponseParts { status, lines, body: self.content().into() })
     }
 }
