@@ -241,7 +241,7 @@ fn a_target_is_asked_for_as_it_is() {
                 continue;
             };
             let offer = Offer::new(&target);
-            let (_, request) = Asking::upgrade(config(), keys(), &offer);
+            let (_, request) = Asking::upgrade(config(), keys(), &offer).unwrap();
             assert_eq!(request.uri(), resource.as_str());
             let (_, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
             let connect = http::Request::try_from(parts).unwrap();
@@ -259,11 +259,12 @@ fn a_host_that_http_cannot_hold_is_an_error() {
     let (_, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
     assert_eq!(parts.pseudo().authority, Some("%68"));
     assert!(http::Request::try_from(parts).is_err());
-    let (_, request) = Asking::upgrade(config(), keys(), &offer);
+    let (_, request) = Asking::upgrade(config(), keys(), &offer).unwrap();
     assert_eq!(
         (request.uri().path(), &request.headers()["host"]),
         ("/chat", &"%68".parse().unwrap())
     );
+    assert!(Asking::upgrade(config(), keys(), &offer.through_proxy()).is_err());
 }
 
 #[test]
@@ -330,7 +331,7 @@ fn keys() -> Keys {
 fn a_client_of_each_kind_opens_a_connection_to_a_server_of_its_kind() {
     let target = Target::parse("wss://h.example:99/chat?x").unwrap();
     let offer = Offer::new(&target).subprotocol("a").unwrap().field("Cookie", "a=b").unwrap();
-    let (upgrade, request) = Asking::upgrade(config(), keys(), &offer);
+    let (upgrade, request) = Asking::upgrade(config(), keys(), &offer).unwrap();
     assert_eq!(
         (request.uri().to_string().as_str(), request.version()),
         ("/chat?x", Version::HTTP_11)
@@ -363,7 +364,7 @@ fn a_client_of_each_kind_opens_a_connection_to_a_server_of_its_kind() {
 #[test]
 fn a_client_of_http_1_judges_the_answer() {
     let target = Target::parse("ws://h.example").unwrap();
-    let ask = || Asking::upgrade(config(), keys(), &Offer::new(&target)).0;
+    let ask = || Asking::upgrade(config(), keys(), &Offer::new(&target)).unwrap().0;
     let accept = key::accept(&key::encode([7; 16]));
     let fields = [
         ("upgrade", "websocket"),

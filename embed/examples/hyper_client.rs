@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     });
     let target = target("ws", &address);
-    let (asking, request) = Asking::upgrade(client_config(), Keys::system(), &offer(&target));
+    let (asking, request) = Asking::upgrade(client_config(), Keys::system(), &offer(&target))?;
     let response = requests.send_request(request.map(|()| Empty::<Bytes>::new())).await?;
     let Some((connection, agreed)) = asking.receive_http(&response)? else {
         return Err(format!("refused with {}", response.status()).into());

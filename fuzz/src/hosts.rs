@@ -114,7 +114,7 @@ pub fn asked(config: &Arc<Config>, whole: &[u8]) -> Option<[Option<Agreed>; 2]> 
         }
         _ => None,
     };
-    let (asking, _) = Asking::upgrade(Arc::clone(config), crate::keys(), &offer);
+    let (asking, _) = Asking::upgrade(Arc::clone(config), crate::keys(), &offer).expect("a host");
     let fields = parsed.headers.iter().map(|field| (field.name, field.value));
     let as_values = asking.receive(status, fields);
     Some([as_bytes, as_values.ok().flatten().map(|(_, agreed)| agreed)])

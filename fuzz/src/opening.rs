@@ -103,6 +103,8 @@ pub enum Met {
     Refused(RequestError, u16),
     /// The client did not take the answer.
     Failed,
+    /// What the client asks for is nothing that crate `http` can hold.
+    NotHosted,
     /// The server's application gave what may not be sent.
     Mistake(FieldError),
 }
@@ -182,7 +184,11 @@ pub fn hosted(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>, extended
         (asking, asked)
     } else {
         // Keys as in earnest: nothing depends on which.
-        let (asking, request) = Asking::upgrade(Arc::clone(config), Keys::system(), offer);
+        let Ok((asking, request)) = Asking::upgrade(Arc::clone(config), Keys::system(), offer)
+        else {
+            assert!(plan.uri.contains('%') && plan.flags & 2 != 0);
+            return Met::NotHosted;
+        };
         (asking, Request::from_http(&request, None, config))
     };
     let refused = |refusal: &Refusal| {

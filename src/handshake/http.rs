@@ -107,7 +107,7 @@ impl Asking {
     /// # let keys = Keys::new(|key| *key = [0; 4]); // `Keys::system()` in earnest
     /// let target = Target::parse("ws://server.example.com/chat").expect("a literal");
     /// let config = std::sync::Arc::new(Config::default());
-    /// let (asking, request) = Asking::upgrade(config, keys, &Offer::new(&target));
+    /// let (asking, request) = Asking::upgrade(config, keys, &Offer::new(&target))?;
     /// assert_eq!(request.uri(), "/chat");
     /// assert_eq!(request.headers()["host"], "server.example.com");
     /// let response = http::Response::builder()
@@ -118,21 +118,25 @@ impl Asking {
     ///     .body(())
     ///     .expect("a response");
     /// assert!(asking.receive_http(&response)?.is_some());
-    /// # Ok::<(), sockless::handshake::ResponseError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded, in the
+    /// absolute-form that a proxy wants.
     pub fn upgrade(
         config: Arc<Config>,
         keys: Keys,
         offer: &Offer<'_>,
-    ) -> (Self, ::http::Request<()>) {
+    ) -> Result<(Self, ::http::Request<()>), ::http::Error> {
         let key = draw_key(keys);
         let mut head = BytesMut::new();
         offer.write(&key, &config, &mut head);
         let mut request = ::http::Request::new(());
         let target = head[..].split(|&byte| byte == b' ').nth(1).unwrap_or_default();
-        *request.uri_mut() = target.try_into().unwrap_or_default();
+        *request.uri_mut() = target.try_into()?;
         append(request.headers_mut(), &Lowered::of_head(&head));
-        (Self::new(config, keys, Terms::of_upgrade(offer, &key)), request)
+        Ok((Self::new(config, keys, Terms::of_upgrade(offer, &key)), request))
     }
 
     /// [`receive`](Self::receive) of a response as a host has it.
