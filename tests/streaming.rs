@@ -78,13 +78,18 @@ fn a_message_goes_on_behind_a_header_of_its_own() {
 fn of_a_compressed_one_it_is_known_when_it_has_come() {
     let mut config = streamed();
     config.deflate = Some(sockless::deflate::Policy::server());
-    let message = b"over and over ".repeat(40);
+    let message = b"over and over ".repeat(4000);
     let mut wire = BytesMut::new();
     connection(Role::Client, config.clone()).send_binary(&message, &mut wire).unwrap();
     assert!(wire[0] == 0xc2 && wire.len() < message.len());
     for size in 1..=wire.len() {
         let mut left = message.len();
-        for (data, to_come) in chunks(&mut connection(Role::Server, config.clone()), &wire, size) {
+        let chunks = chunks(&mut connection(Role::Server, config.clone()), &wire, size);
+        // A bounded part at a time, and no smaller parts than what came makes.
+        let most = 2 * (message.len() / (16 << 10) + 1 + wire.len() / size);
+        assert!(chunks.len() <= most, "{size}: {}", chunks.len());
+        for (data, to_come) in chunks {
+            assert!(data.len() <= 16 << 10);
             left -= data.len();
             assert!(to_come.is_none() || to_come == Some(0) && left == 0, "{size}: {to_come:?}");
         }
