@@ -252,7 +252,7 @@ fn a_head_that_drips_is_held_in_its_length() {
     let many = format!("GET / HTTP/1.1\r\n{}", "a:\r\n".repeat(101));
     for head in [long, many, "G".repeat(20_000), "\r\n".repeat(20_000)] {
         // What came first decides where a buffer that doubles ends.
-        for (first, size) in [(1, 1), (1000, 1000), (7, 1000)] {
+        for (first, size) in [(1, 1), (1000, 1000), (7, 1000), (9000, 9000)] {
             let mut bytes = head.clone().into_bytes();
             let (start, rest) = bytes.split_at_mut(first.min(head.len()));
             let mut out = BytesMut::with_capacity(1024);
