@@ -2,11 +2,12 @@
 //!
 //! `flate2` is zlib-rs used plainly on the same data: one codec, reset for each message unless the
 //! context is taken over, into a buffer that is kept and large enough. It is the floor. Who hands
-//! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message. Who keeps
+//! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message, and fills it
+//! first, since safe code can inflate into nothing else; `zlib-rs-owned` leaves that out. Who keeps
 //! nothing between messages cannot keep the codec: `flate2-fresh` makes that for each as well.
 //! `ours-codec` is our codec alone, into a buffer that is kept: what is between it and `ours` is the
 //! connection's. `utf8` are messages marked as text, where `flate2` is followed by the check of
-//! `core::str`.
+//! `core::str`; so is `ours-and-core-str`, which had its own.
 
 use bytes::BytesMut;
 use criterion::{
@@ -18,11 +19,14 @@ use futures_util::SinkExt;
 use sockless::deflate::{Context, Contexts, Deflater, Inflater, Policy, WindowBits};
 use sockless::frame::Opcode;
 use sockless::{Config, Connection, Event, Keys};
-use sockless_benches::{READ, Wire, criterion, frame, noise, now, text};
+use sockless_benches::{READ, Wire, criterion, frame, noise, now, text, wtx as adapter};
 use sockudo_ws::deflate::{DeflateDecoder, DeflateEncoder, DeflateWindowBits};
 use std::hint::black_box;
 use std::sync::Arc;
+use wtx::collection::Vector;
+use wtx::web_socket::{OpCode, WebSocketPayloadOrigin};
 use yawc::{Frame, Options, Role, WebSocket};
+use zlib_rs::{Inflate, InflateFlush};
 
 const SIZES: [usize; 5] = [140, 1 << 10, 16 << 10, 256 << 10, 1 << 20];
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -59,22 +63,66 @@ fn yawc(role: Role, takeover: bool, bytes: Vec<u8>) -> WebSocket<Wire> {
         .expect("options that fit")
 }
 
-/// Inflates a payload without its tail, read as every connection reads.
+/// Inflates a payload without its tail, read as every connection reads; how much it became. Not with
+/// `decompress_vec`, which fills all of the unused capacity each time it is called.
 fn plain_inflate(
     decoder: &mut Decompress,
     takeover: bool,
     payload: &[u8],
     scratch: &mut [u8],
-    out: &mut Vec<u8>,
-) {
+    room: &mut [u8],
+) -> usize {
     if !takeover {
         decoder.reset(false);
     }
+    let (before, mut len) = (decoder.total_out(), 0);
     for piece in payload.chunks(READ).chain([&TAIL[..]]) {
         let read = &mut scratch[..piece.len()];
         read.copy_from_slice(piece);
-        decoder.decompress_vec(read, out, FlushDecompress::Sync).expect("DEFLATE");
+        decoder.decompress(read, &mut room[len..], FlushDecompress::Sync).expect("DEFLATE");
+        len = (decoder.total_out() - before) as usize;
     }
+    len
+}
+
+/// The same into a new buffer, which safe code has to fill first.
+fn filled_inflate(
+    decoder: &mut Decompress,
+    takeover: bool,
+    payload: &[u8],
+    scratch: &mut [u8],
+    size: usize,
+) -> Vec<u8> {
+    let mut room = Vec::with_capacity(size + 64);
+    black_box(&mut room).resize(size + 64, 0);
+    let len = plain_inflate(decoder, takeover, payload, scratch, &mut room);
+    room.truncate(len);
+    room
+}
+
+/// The same into a new buffer that nobody fills.
+fn unfilled_inflate(
+    decoder: &mut Inflate,
+    takeover: bool,
+    payload: &[u8],
+    scratch: &mut [u8],
+    size: usize,
+) -> Vec<u8> {
+    if !takeover {
+        decoder.reset(false);
+    }
+    let mut room = Vec::with_capacity(size + 64);
+    for piece in payload.chunks(READ).chain([&TAIL[..]]) {
+        let read = &mut scratch[..piece.len()];
+        read.copy_from_slice(piece);
+        let before = decoder.total_out();
+        let spare = room.spare_capacity_mut();
+        decoder.decompress_uninit(read, spare, InflateFlush::SyncFlush).expect("DEFLATE");
+        let written = (decoder.total_out() - before) as usize;
+        // SAFETY: the decoder has written that many bytes of the spare capacity.
+        unsafe { room.set_len(room.len() + written) };
+    }
+    room
 }
 
 /// The length of what a connection hands out, reading as every connection reads.
@@ -83,6 +131,7 @@ fn received(
     wire: &[u8],
     scratch: &mut [u8],
     out: &mut BytesMut,
+    check: impl Fn(&str),
 ) -> usize {
     let mut length = 0;
     for piece in wire.chunks(READ) {
@@ -91,7 +140,10 @@ fn received(
         while let Some(event) = connection.receive(&mut input, out) {
             length = match black_box(event) {
                 Event::Binary(data) => data.len(),
-                Event::Text(text) => text.len(),
+                Event::Text(text) => {
+                    check(&text);
+                    text.len()
+                }
                 event => panic!("{event:?}"),
             };
         }
@@ -111,15 +163,22 @@ fn inflate_utf8(group: &mut Group<'_>, size: usize, message: &[u8]) {
     let mut ours = connection(false, true);
     let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
-        bencher.iter(|| assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out), size));
+        bencher.iter(|| {
+            assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, |_| ()), size);
+        });
+    });
+    group.bench_function(BenchmarkId::new("ours-and-core-str", size), |bencher| {
+        bencher.iter(|| {
+            let check = |text: &str| assert!(str::from_utf8(black_box(text.as_bytes())).is_ok());
+            assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, check), size);
+        });
     });
     let mut decoder = Decompress::new(false);
-    let mut room = Vec::with_capacity(size + 64);
+    let mut room = vec![0; size + 64];
     group.bench_function(BenchmarkId::new("flate2", size), |bencher| {
         bencher.iter(|| {
-            room.clear();
-            plain_inflate(&mut decoder, true, &payload, &mut scratch, &mut room);
-            assert_eq!(str::from_utf8(&room).map(str::len), Ok(size));
+            let len = plain_inflate(&mut decoder, true, &payload, &mut scratch, &mut room);
+            assert_eq!(str::from_utf8(&room[..len]).map(str::len), Ok(size));
         });
     });
     let mut peer = yawc(Role::Client, true, wire.clone());
@@ -143,7 +202,9 @@ fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
     let mut ours = connection(false, takeover);
     let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
-        bencher.iter(|| assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out), size));
+        bencher.iter(|| {
+            assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, |_| ()), size);
+        });
     });
     let limits = policy().limits(1 << 20);
     let context = Context::new(WindowBits::MAX, takeover);
@@ -170,27 +231,41 @@ fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
         });
     });
     let mut decoder = Decompress::new(false);
-    let mut room = Vec::with_capacity(size + 64);
+    let mut room = vec![0; size + 64];
     group.bench_function(BenchmarkId::new("flate2", size), |bencher| {
         bencher.iter(|| {
-            room.clear();
-            plain_inflate(&mut decoder, takeover, &payload, &mut scratch, &mut room);
-            assert_eq!(room.len(), size);
+            let len = plain_inflate(&mut decoder, takeover, &payload, &mut scratch, &mut room);
+            assert_eq!(black_box(&room[..len]).len(), size);
         });
     });
     group.bench_function(BenchmarkId::new("flate2-owned", size), |bencher| {
         bencher.iter(|| {
-            let mut room = Vec::with_capacity(size + 64);
-            plain_inflate(&mut decoder, takeover, &payload, &mut scratch, &mut room);
+            let room = filled_inflate(&mut decoder, takeover, &payload, &mut scratch, size);
+            assert_eq!(black_box(room).len(), size);
+        });
+    });
+    let mut unfilled = Inflate::new(false, 15);
+    group.bench_function(BenchmarkId::new("zlib-rs-owned", size), |bencher| {
+        bencher.iter(|| {
+            let room = unfilled_inflate(&mut unfilled, takeover, &payload, &mut scratch, size);
             assert_eq!(black_box(room).len(), size);
         });
     });
     if !takeover {
+        let mut peer: adapter::Peer<_, _, true> =
+            adapter::peer(adapter::compression::<true>(), Wire::new(wire.clone()));
+        let mut kept = Vector::new();
+        group.bench_function(BenchmarkId::new("wtx", size), |bencher| {
+            bencher.iter(|| {
+                let read = peer.read_frame(&mut kept, WebSocketPayloadOrigin::Adaptive);
+                let message = now(read).expect("a message");
+                assert_eq!(black_box(message.payload()).len(), size);
+            });
+        });
         group.bench_function(BenchmarkId::new("flate2-fresh", size), |bencher| {
             bencher.iter(|| {
-                let (mut decoder, mut room) =
-                    (Decompress::new(false), Vec::with_capacity(size + 64));
-                plain_inflate(&mut decoder, true, &payload, &mut scratch, &mut room);
+                let mut decoder = Decompress::new(false);
+                let room = filled_inflate(&mut decoder, true, &payload, &mut scratch, size);
                 assert_eq!(black_box(room).len(), size);
             });
         });
@@ -209,6 +284,18 @@ fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
             assert_eq!(black_box(data).len(), size);
         });
     });
+}
+
+/// What the payload of its frame inflates to.
+fn wtx_sends(message: &[u8]) -> Vec<u8> {
+    let frame = adapter::frame::<_, false>(adapter::compression::<false>(), message);
+    let payload = &frame[match frame[1] {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    }..];
+    let (mut decoder, mut scratch) = (Decompress::new(false), vec![0; READ]);
+    filled_inflate(&mut decoder, true, payload, &mut scratch, message.len())
 }
 
 fn deflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
@@ -233,15 +320,16 @@ fn deflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
         });
     });
     let mut encoder = Compress::new(Compression::default(), false);
-    let mut room = Vec::with_capacity(size + size / 8 + 64);
+    let mut room = vec![0; size + size / 8 + 64];
     group.bench_function(BenchmarkId::new("flate2", size), |bencher| {
         bencher.iter(|| {
-            room.clear();
             if !takeover {
                 encoder.reset();
             }
-            encoder.compress_vec(message, &mut room, FlushCompress::Sync).expect("room");
-            assert!(room.ends_with(&TAIL));
+            let before = encoder.total_out();
+            encoder.compress(message, &mut room, FlushCompress::Sync).expect("room");
+            let len = (encoder.total_out() - before) as usize;
+            assert!(room[..len].ends_with(&TAIL));
         });
     });
     let mut peer = yawc(Role::Server, takeover, vec![0]);
@@ -253,6 +341,18 @@ fn deflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
             BatchSize::PerIteration,
         );
     });
+    // Of 1 MiB of noise it drops the end: it takes a message that was read for one that was written.
+    if !takeover && wtx_sends(message) == message {
+        let mut peer: adapter::Peer<_, _, false> =
+            adapter::peer(adapter::compression::<false>(), adapter::Output::default());
+        let mut message = message.to_vec();
+        group.bench_function(BenchmarkId::new("wtx", size), |bencher| {
+            bencher.iter(|| {
+                let mut frame = wtx::web_socket::Frame::new_fin(OpCode::Binary, &mut message[..]);
+                now(peer.write_frame(&mut frame)).expect("sent");
+            });
+        });
+    }
     let mut peer = DeflateEncoder::new(DeflateWindowBits::Bits15, !takeover, 6, 0);
     group.bench_function(BenchmarkId::new("sockudo-ws-codec", size), |bencher| {
         bencher.iter(|| black_box(peer.compress(message).expect("compressed")));

@@ -11,6 +11,7 @@ use sockless_benches::{Wire, criterion, now};
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio_util::compat::TokioAsyncReadCompatExt;
+use wtx::web_socket::WebSocketAcceptor;
 
 const REQUEST: &str = "GET /chat/room?id=42 HTTP/1.1\r\nHost: server.example:8080\r\n\
     Connection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
@@ -91,6 +92,12 @@ fn main() {
             let key = now(server.receive_request()).expect("a request").key();
             now(server.send_response(&Response::Accept { key, protocol: None })).expect("sent");
             black_box(server.into_builder());
+        });
+    });
+    group.bench_function(BenchmarkId::new("wtx", size), |bencher| {
+        bencher.iter(|| {
+            let server = WebSocketAcceptor::default();
+            black_box(now(server.accept(Wire::new(bytes.clone()))).expect("accepted"));
         });
     });
     group.bench_function(BenchmarkId::new("sockudo-ws", size), |bencher| {

@@ -4,7 +4,9 @@
 //! unmasks in place; a message larger than a read is copied once, and is unmasked then. Every peer
 //! reads the same wire.
 //!
-//! * `receive`: binary.
+//! * `receive`: binary. Of 1 MiB, also `ours-streamed`, in chunks that lie where they were read, and
+//!   `two-copies`: the wire into the scratch buffer and that into a kept message, with nothing
+//!   unmasked.
 //! * `receive-in-place`: the bytes are in the scratch buffer already, as where a socket was read
 //!   into it; nothing is copied, by the floor neither. The peers read into buffers of their own:
 //!   what they do is the same as above.
@@ -18,12 +20,16 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
 use futures_util::StreamExt;
 use sockless::frame::Opcode;
-use sockless::{Config, Connection, Event};
-use sockless_benches::{KEY, READ, Wire, ascii, criterion, frame, limit, noise, now};
+use sockless::{Config, Connection, Delivery, Event};
+use sockless_benches::{
+    KEY, READ, Wire, ascii, criterion, frame, limit, noise, now, wtx as adapter,
+};
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio_util::codec::Decoder;
 use tokio_util::compat::TokioAsyncReadCompatExt;
+use wtx::collection::Vector;
+use wtx::web_socket::WebSocketPayloadOrigin;
 
 const SIZES: [usize; 6] = [0, 16, 125, 1 << 10, 16 << 10, 1 << 20];
 const TEXT_SIZES: [usize; 4] = [16, 125, 1 << 10, 16 << 10];
@@ -117,6 +123,45 @@ fn ours(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, bytes: &bytes::By
     });
 }
 
+/// A message larger than a read: in chunks, and what it costs to move it into one piece.
+fn large(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, bytes: &bytes::Bytes) {
+    let mut config = Config::default();
+    config.delivery = Delivery::Streamed;
+    let mut ours = Connection::server(Arc::new(config));
+    let (mut from, mut scratch, mut out) =
+        (Wire::new(bytes.clone()), vec![0; READ], BytesMut::new());
+    group.bench_function(BenchmarkId::new("ours-streamed", size), |bencher| {
+        bencher.iter(|| {
+            let (mut came, mut seen, mut ends) = (0, 0, 0);
+            while came < bytes.len() {
+                let piece = from.bring(READ);
+                came += piece.len();
+                scratch[..piece.len()].copy_from_slice(piece);
+                let mut input = &mut scratch[..piece.len()];
+                while let Some(event) = ours.receive(&mut input, &mut out) {
+                    let Event::Chunk(chunk) = event else { panic!("a chunk") };
+                    seen += black_box(&chunk.data[..]).len();
+                    ends += usize::from(chunk.last);
+                }
+            }
+            assert_eq!((seen, ends), (size, 1));
+        });
+    });
+    let mut message = Vec::with_capacity(bytes.len());
+    group.bench_function(BenchmarkId::new("two-copies", size), |bencher| {
+        bencher.iter(|| {
+            message.clear();
+            while message.len() < bytes.len() {
+                let piece = from.bring(READ);
+                let scratch = &mut scratch[..piece.len()];
+                scratch.copy_from_slice(piece);
+                message.extend_from_slice(black_box(scratch));
+            }
+            black_box(&message);
+        });
+    });
+}
+
 fn binary(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
     let (bytes, count) = wire(Opcode::Binary, &noise(size));
     group.throughput(Throughput::Elements(count as u64));
@@ -129,6 +174,9 @@ fn binary(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
             assert_eq!(floor(&mut from, &mut scratch, &mut message, total, drop_it), count);
         });
     });
+    if total > READ {
+        large(group, size, &bytes);
+    }
     peers(group, size, &bytes, count);
 }
 
@@ -246,6 +294,18 @@ fn peers(
                 message.clear();
                 now(peer.receive_data(&mut message)).expect("a message");
                 black_box(&message);
+            }
+        });
+    });
+
+    let mut peer: adapter::Peer<_, _, false> = adapter::peer((), wire());
+    let mut kept = Vector::new();
+    group.bench_function(BenchmarkId::new("wtx", size), |bencher| {
+        bencher.iter(|| {
+            for _ in 0..count {
+                let read = peer.read_frame(&mut kept, WebSocketPayloadOrigin::Adaptive);
+                let message = now(read).expect("a message");
+                assert_eq!(black_box(message.payload()).len(), size);
             }
         });
     });

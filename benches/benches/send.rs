@@ -2,7 +2,8 @@
 //! with a key that is given (peers that draw their own keys say so in their name).
 //!
 //! The floor writes header and payload, and masks it, in a `Vec` with room for them;
-//! `floor-bytesmut` does the same in a [`BytesMut`]. Headers alone, and keys, have groups of their
+//! `floor-bytesmut` does the same in a [`BytesMut`]; `zeroed` masks into it while copying, as we do,
+//! but into room that is filled first, as safe code has to. Headers alone, and keys, have groups of their
 //! own.
 
 use bytes::{Bytes, BytesMut};
@@ -10,11 +11,14 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use fastwebsockets::{Frame, OpCode, Payload};
 use futures_util::SinkExt;
+use sockless::frame::{Header, Opcode};
+use sockless::mask::Mask;
 use sockless::{Config, Connection, Keys, Kind};
-use sockless_benches::{KEY, Wire, criterion, limit, noise, now};
+use sockless_benches::{KEY, Wire, criterion, frame, limit, noise, now, wtx as adapter};
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio_util::codec::Encoder;
+use wtx::web_socket::OpCode::Binary;
 
 const SIZES: [usize; 5] = [16, 125, 1 << 10, 16 << 10, 64 << 10];
 
@@ -68,6 +72,19 @@ fn floor_bytes_mut(payload: &[u8], masks: bool, out: &mut BytesMut) {
     }
 }
 
+/// The same, masked as it is copied, into room that safe code has to fill first.
+fn zeroed(payload: &[u8], out: &mut BytesMut) {
+    out.clear();
+    out.reserve(14 + payload.len());
+    let mask = Some(KEY);
+    let len = payload.len() as u64;
+    let header = Header { fin: true, rsv1: false, opcode: Opcode::Binary, mask, len };
+    out.extend_from_slice(&header.encode().expect("a short payload"));
+    let start = out.len();
+    out.resize(start + payload.len(), 0);
+    Mask::new(KEY).copy(payload, &mut out[start..]);
+}
+
 fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
     let payload = noise(size);
     let owned = Bytes::from(payload.clone());
@@ -97,6 +114,14 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
             black_box(&mut out);
         });
     });
+    if client {
+        group.bench_function(BenchmarkId::new("zeroed", size), |bencher| {
+            bencher.iter(|| {
+                zeroed(black_box(&payload), &mut out);
+                black_box(&out[..]);
+            });
+        });
+    }
     group.bench_function(BenchmarkId::new("fastwebsockets", size), |bencher| {
         bencher.iter(|| {
             room.clear();
@@ -137,7 +162,10 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
             black_box(&mut out);
         });
     });
-    if !client {
+    if client {
+        wtx_row::<true>(group, size, payload.clone());
+    } else {
+        wtx_row::<false>(group, size, payload.clone());
         let mut peer = tokio_websockets::ServerBuilder::new().serve(Wire::new(vec![0]));
         group.bench_function(BenchmarkId::new("tokio-websockets", size), |bencher| {
             bencher.iter(|| {
@@ -145,6 +173,25 @@ fn rows(group: &mut BenchmarkGroup<'_, WallTime>, client: bool, size: usize) {
             });
         });
     }
+}
+
+/// What it sends is masked where it lies, and handed to its stream in two pieces: that appends them
+/// to an output.
+fn wtx_row<const CLIENT: bool>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    size: usize,
+    mut payload: Vec<u8>,
+) {
+    let wanted = frame(Opcode::Binary, false, CLIENT, &payload);
+    assert_eq!(adapter::frame::<_, CLIENT>((), &payload), wanted, "the same frame");
+    let mut peer: adapter::Peer<_, _, CLIENT> = adapter::peer((), adapter::Output::default());
+    group.bench_function(BenchmarkId::new("wtx", size), |bencher| {
+        bencher.iter(|| {
+            let payload = black_box(&mut payload[..]);
+            let mut frame = wtx::web_socket::Frame::new_fin(Binary, payload);
+            now(peer.write_frame(&mut frame)).expect("sent");
+        });
+    });
 }
 
 /// A header alone, for a payload that is written after it without a copy.

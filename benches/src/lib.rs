@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+pub mod wtx;
+
 /// What one read brings at most: the scratch buffer of an event loop.
 pub const READ: usize = 64 << 10;
 
