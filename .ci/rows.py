@@ -449,6 +449,8 @@ def changes(row):
             yield row.changed([word, "sub=z", "101"] if "sub=" not in "".join(after) else [word, "101"])
         elif kind in ("cfail", "http", "open", "more"):
             others = {"cfail:Body", "cfail:Control", "http=418", "open=", "more"}
+            # Where an answer is to fail, frames follow it: after a lone CR these are such a failure.
+            others -= {"cfail:Control"} if kind == "more" else set()
             yield from (row.changed([other]) for other in others - {word, word + "="})
     if row.table.startswith("streams"):
         yield row.changed(["ping:61", *row.outcome])
