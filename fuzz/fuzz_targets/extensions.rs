@@ -46,7 +46,8 @@ fuzz_target!(|data: &[u8]| {
         );
     }
     let fits = match &list[..] {
-        [(name, params)] if name == NAME => {
+        // "The header field MUST NOT appear more than once in an HTTP response" (section 11.3.2).
+        [(name, params)] if name == NAME && lines.len() == 1 => {
             Params::parse(pairs(params)).map_err(|error| logged(&error)).ok()
         }
         _ => None,

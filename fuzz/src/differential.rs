@@ -38,6 +38,14 @@ pub fn may_go_on(error: ProtocolError, next: Option<&Seen>) -> bool {
     }
 }
 
+/// Whether the other does not know what both have read: it tells of a 1002 instead.
+///
+/// IANA has had 1014 since the other's list was made, and section 7.4.2 lets it be sent: ours is
+/// right to take it.
+pub fn is_unknown_elsewhere(event: &Seen) -> bool {
+    matches!(event, Seen::Close(1014, _))
+}
+
 /// What it sees of `bytes`, what it answers, and how it ends.
 pub fn elsewhere(
     role: Role,

@@ -10,7 +10,7 @@ pub mod inflate;
 pub mod opening;
 mod session;
 
-pub use differential::{Verdict, elsewhere, may_go_on};
+pub use differential::{Verdict, elsewhere, is_unknown_elsewhere, may_go_on};
 pub use duet::End;
 pub use heads::{ask, serve};
 pub use hosts::{asked, served};
