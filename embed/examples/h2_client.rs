@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (asking, parts) =
         Asking::extended(client_config(), Keys::system(), &offer(&target), allowed)
             .ok_or("not allowed")?;
-    let mut request = http::Request::from(parts);
+    let mut request = http::Request::try_from(parts)?;
     request.extensions_mut().insert(Protocol::from_static("websocket"));
     let (response, send) = requests.send_request(request, false)?;
     let response = response.await?;

@@ -36,7 +36,7 @@ async fn open() -> (Socket<H2Stream>, SendStream<Bytes>, RecvStream) {
     let target = target("wss", "h.example");
     let (_, parts) =
         Asking::extended(client_config(), Keys::system(), &offer(&target), allowed).unwrap();
-    let mut request = http::Request::from(parts);
+    let mut request = http::Request::try_from(parts).unwrap();
     request.extensions_mut().insert(Protocol::from_static("websocket"));
     let (response, send) = requests.send_request(request, false).unwrap();
     let response = response.await.unwrap();
