@@ -142,6 +142,9 @@ async def behind_nginx(front):
     page = f"http://{front}"
     async with connect(f"ws://{front}/chat", origin=page) as one, \
             connect(f"ws://{front}/chat", origin=page, compression=None) as two:
+        # Whoever has the 101 is in the room a moment later.
+        for member in (one, two):
+            assert json.loads(await asyncio.wait_for(member.recv(), 5))["type"] == "welcome"
         await one.send("through nginx")
         heard = []
         for member in (one, two):
