@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 /// Where the type of a block is, of which stored is 0; the bit before says whether it is final. A
 /// data set that ends with it changes nothing: "any bits of input up to the next byte boundary are
 /// ignored" before the length, and what follows refers to nothing.
-const BLOCK_TYPE: u8 = 0b110;
+pub(super) const BLOCK_TYPE: u8 = 0b110;
 
 /// Adds what the whole `payload` of a message inflates to onto `message`; false, if it is not for
 /// this to say what that is.
