@@ -6,8 +6,8 @@
 //!
 //! Invariant: no byte is looked at again once a later one was, except a CR that waits for its LF
 //! and, once, the line that a read ends in: the work for a head of n bytes is O(n) however it was
-//! cut. All that is decided, is decided in
-//! the order of the stream, so the outcome does not depend on the cuts either.
+//! cut. All that is decided, is decided in the order of the stream, so the outcome does not depend
+//! on the cuts either.
 
 use super::class::{first_control, token_len};
 use crate::config::Config;
@@ -174,14 +174,8 @@ impl Scanner {
         lines: &mut L,
     ) -> Result<Option<usize>, L::Error> {
         loop {
-            if self.started && self.scanned == self.line && self.fields < config.max_fields {
-                if let Some(field) = WholeField::find(config, head, self.line) {
-                    self.fields = self.fields.saturating_add(1);
-                    self.line = field.next_line;
-                    self.scanned = self.line;
-                    lines.field(head, field.name, field.value)?;
-                    continue;
-                }
+            if self.started && self.scanned == self.line {
+                self.whole_fields(config, head, lines)?;
             }
             let Some(line) = self.line(config, head)? else { return Ok(None) };
             let text = line.of(head);
@@ -200,6 +194,40 @@ impl Scanner {
                 (self.started, self.fields) = (false, 0);
             }
         }
+    }
+
+    /// Tells `lines` of the fields whose lines have come whole and break no rule, as nearly all do.
+    /// Whatever is short of that is left to [`Self::line`], which knows what is wrong, and first.
+    #[inline]
+    fn whole_fields<L: Lines>(
+        &mut self,
+        config: &Config,
+        head: &[u8],
+        lines: &mut L,
+    ) -> Result<(), L::Error> {
+        let within = head.get(..config.max_head.min(u32::MAX as usize)).unwrap_or(head);
+        let mut rest = within.get(self.line..).unwrap_or_default();
+        while self.fields < config.max_fields {
+            // Where the next line starts must not wait for what is in this one.
+            let Some(len) = first_control(rest) else { break };
+            let Some((line, after)) = rest.split_at_checked(len) else { break };
+            let Some(after) = after.strip_prefix(b"\r\n") else { break };
+            let Some((name, value)) = line.split_at_checked(token_len(line)) else { break };
+            let Some(value) = value.strip_prefix(b":").filter(|_| !name.is_empty()) else { break };
+            if line.len() > config.max_line {
+                break;
+            }
+            let end = self.line.saturating_add(line.len());
+            let name = Span::new(self.line, self.line.saturating_add(name.len()));
+            let value = trim_start(value);
+            let start = end.saturating_sub(value.len());
+            let value = Span::new(start, start.saturating_add(trim_end(value).len()));
+            self.line = end.saturating_add(2);
+            (self.scanned, rest) = (self.line, after);
+            self.fields = self.fields.saturating_add(1);
+            lines.field(head, name, value)?;
+        }
+        Ok(())
     }
 
     /// The next line without its CRLF, if all of it has come.
@@ -254,39 +282,6 @@ impl Scanner {
         } else {
             (config.max_line, HeadError::StartLineTooLong)
         }
-    }
-}
-
-/// A field whose line has come whole and breaks no rule, as nearly all do.
-struct WholeField {
-    name: Span,
-    value: Span,
-    next_line: usize,
-}
-
-impl WholeField {
-    /// The field in the line at `start`, in one pass over it. Whatever is short of that is left to
-    /// [`Scanner::line`], which knows what is wrong, and first.
-    #[inline]
-    fn find(config: &Config, head: &[u8], start: usize) -> Option<Self> {
-        let head = head.get(..config.max_head.min(u32::MAX as usize)).unwrap_or(head);
-        // Where the next line starts must not wait for what is in this one.
-        let rest = head.get(start..)?;
-        let (line, after) = rest.split_at_checked(first_control(rest)?)?;
-        if !after.starts_with(b"\r\n") || line.len() > config.max_line {
-            return None;
-        }
-        let name_len = token_len(line);
-        let (_, value) = line.split_at_checked(name_len).filter(|_| name_len > 0)?;
-        let value = trim_start(value.strip_prefix(b":")?);
-        let end = start.saturating_add(line.len());
-        let value_start = end.saturating_sub(value.len());
-        let value_end = value_start.saturating_add(trim_end(value).len());
-        Some(Self {
-            name: Span::new(start, start.saturating_add(name_len)),
-            value: Span::new(value_start, value_end),
-            next_line: end.saturating_add(2),
-        })
     }
 }
 
