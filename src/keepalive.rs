@@ -46,7 +46,7 @@ pub struct Keepalive {
     phase: Phase,
     /// When the phase began.
     since: Duration,
-    /// When the peer's last bytes came.
+    /// When the peer was last known to be there.
     heard: Duration,
     /// When the last message passed, either way.
     active: Duration,
@@ -142,6 +142,15 @@ impl Keepalive {
         self.heard = self.heard.max(now);
     }
 
+    /// The transport took some of the output and left some: where it takes more, the peer makes
+    /// room. Its Pong is not late while the Ping may wait behind a long message of ours.
+    ///
+    /// Call it after such a write alone. What a write takes whole says nothing of the peer: it may
+    /// lie in a buffer on the way to nobody.
+    pub fn backlog(&mut self, now: Duration) {
+        self.heard(now);
+    }
+
     /// A message was sent or received: the connection is in use.
     pub fn active(&mut self, now: Duration) {
         self.active = self.active.max(now);
@@ -187,8 +196,8 @@ impl Keepalive {
         }
     }
 
-    /// A Pong may stand behind a long message on a slow line, so while bytes come the peer is not
-    /// given up.
+    /// A Pong may stand behind a long message on a slow line, and so may the Ping: while bytes move,
+    /// the peer is not given up.
     fn pong_deadline(&self) -> Option<Duration> {
         let timeout = self.config.pong_timeout.filter(|_| self.waiting)?;
         self.pinged.max(self.heard).checked_add(timeout)
@@ -228,6 +237,21 @@ mod tests {
         assert_eq!(timers.next(), Some(second(110)));
         assert_eq!(timers.poll(second(109)), Due::Nothing);
         assert_eq!(timers.poll(second(110)), Due::Abort(Timeout::Open));
+    }
+
+    #[test]
+    fn a_pong_is_not_late_while_the_ping_may_wait_behind_a_message() {
+        let mut timers = timers(|_| {});
+        timers.phase(Phase::Open, second(101));
+        assert!(matches!(timers.poll(second(131)), Due::Ping(_)));
+        // The message goes out in pieces for longer than an answer may take.
+        for now in (135..=165).step_by(10) {
+            timers.backlog(second(now));
+            assert_eq!(timers.poll(second(now + 9)), Due::Nothing);
+        }
+        // The last piece and the Ping are taken whole at 170: that says nothing of the peer.
+        assert_eq!(timers.next(), Some(second(185)));
+        assert_eq!(timers.poll(second(185)), Due::Abort(Timeout::Pong));
     }
 
     // req: W5.5.1-12, W7.1.1-03

@@ -119,14 +119,14 @@ impl Peer {
     /// Goes on from the operation that has ended.
     fn turn(&mut self, result: i32, now: Duration) -> io::Result<()> {
         match usize::try_from(result) {
-            Ok(size) if !self.out.is_empty() => self.out.advance(size),
+            Ok(size) if !self.out.is_empty() => {
+                self.out.advance(size);
+                self.echo.written(&mut self.out, now);
+            }
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(size) => self.echo.receive(&mut self.input[..size], &mut self.out, now),
             Err(_) if -result == libc::ECANCELED => {} // it is time to look at the timers
             Err(_) => return Err(io::Error::from_raw_os_error(-result)),
-        }
-        if self.out.is_empty() {
-            self.echo.drained(&mut self.out);
         }
         self.echo.tick(&mut self.out, now).map_err(io::Error::other)
     }

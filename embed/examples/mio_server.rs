@@ -74,12 +74,12 @@ impl Peer {
         loop {
             while !self.out.is_empty() {
                 match self.socket.write(&self.out) {
-                    Ok(size) => self.out.advance(size),
+                    Ok(size) => {
+                        self.out.advance(size);
+                        self.echo.written(&mut self.out, now);
+                    }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                     Err(error) => return Err(error),
-                }
-                if self.out.is_empty() {
-                    self.echo.drained(&mut self.out);
                 }
             }
             if self.echo.ended() {

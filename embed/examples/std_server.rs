@@ -39,7 +39,7 @@ fn serve(mut socket: &TcpStream) -> io::Result<()> {
         while !out.is_empty() {
             socket.write_all(&out)?;
             out.clear();
-            peer.drained(&mut out);
+            peer.written(&mut out, clock.elapsed());
         }
         if peer.ended() {
             let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells

@@ -40,7 +40,7 @@ export class Peer {
   take() {
     const size = this.wasm.output_len();
     const data = new Uint8Array(this.wasm.memory.buffer, this.wasm.output(), size).slice();
-    this.wasm.written(size);
+    this.wasm.written(size, performance.now());
     return data;
   }
 

@@ -117,7 +117,12 @@ impl Session {
     fn write(&mut self) {
         while !self.out.is_empty() {
             match self.socket.write(&self.out) {
-                Ok(size) => self.out.advance(size),
+                Ok(size) => {
+                    self.out.advance(size);
+                    if !self.out.is_empty() {
+                        self.timers.backlog(self.clock.elapsed());
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if is_temporary(&error) => return,
                 Err(_) => {

@@ -81,7 +81,7 @@ impl Echo {
         };
         match self.timers.poll(now) {
             Due::Nothing => {}
-            Due::Ping(payload) => drop(connection.ping(&payload, out)),
+            Due::Ping(payload) => _ = connection.ping(&payload, out),
             Due::Close(_) => {
                 let _ = connection.close(CloseCode::GOING_AWAY, "idle", out);
                 self.timers.phase(Phase::Closing, now);
@@ -91,9 +91,12 @@ impl Echo {
         Ok(())
     }
 
-    /// All of `out` is written: adds the Pong that was held back meanwhile, if there is one.
-    pub fn drained(&mut self, out: &mut BytesMut) {
-        if let Stage::Open(connection) = &mut self.stage {
+    /// A write took some of `out`. If it took the rest, the Pong that was held back meanwhile is
+    /// added, if there is one.
+    pub fn written(&mut self, out: &mut BytesMut, now: Duration) {
+        if !out.is_empty() {
+            self.timers.backlog(now);
+        } else if let Stage::Open(connection) = &mut self.stage {
             connection.flush(out);
         }
     }

@@ -107,6 +107,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.out.advance(n);
+            if !self.out.is_empty() {
+                self.timers.backlog(self.start.elapsed());
+            }
             self.connection.flush(&mut self.out);
         }
         Pin::new(&mut self.io).poll_flush(cx)

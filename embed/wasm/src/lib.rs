@@ -138,11 +138,11 @@ pub extern "C" fn output_len() -> usize {
 
 /// The first `len` bytes of the output are written.
 #[unsafe(no_mangle)]
-pub extern "C" fn written(len: usize) {
+pub extern "C" fn written(len: usize, now: f64) {
     with(|it| {
         it.out.advance(len);
-        if let (Peer::Server(echo), true) = (&mut it.peer, it.out.is_empty()) {
-            echo.drained(&mut it.out);
+        if let Peer::Server(echo) = &mut it.peer {
+            echo.written(&mut it.out, time(now));
         }
     });
 }
