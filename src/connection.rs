@@ -84,6 +84,9 @@ impl Connection {
     ///
     /// Call it until `None`, also when `input` is already empty. After [`Event::Close`] and
     /// [`Event::Failed`] all further input is discarded.
+    ///
+    /// The slice is moved on, so bind it before the loop: `&mut &mut read[..]` in the condition of
+    /// a `while` would begin with the first frame again each time.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     pub fn receive<'b>(

@@ -84,8 +84,9 @@
 //! # Opening
 //!
 //! [`handshake::Server`] and [`handshake::Client`] take the HTTP/1.1 heads and give a
-//! [`Connection`]. Where something else speaks HTTP, over whatever version of it,
-//! [`handshake::Request`] and [`handshake::Asking`] take what it has parsed, by the same rules;
+//! [`Connection`]. Where something else speaks HTTP, [`handshake::Request`] and
+//! [`handshake::Asking`] take what it has parsed, by the same rules: the pseudo-header fields of
+//! HTTP/2 and HTTP/3, and with feature `http` any request;
 //! [`Connection::server`] and [`Connection::client`] start from where all of that is done.
 //!
 //! # Compressing

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-/// Bytes of a message or of a control frame, unmasked.
+/// Bytes of a message or of a control frame, unmasked. `Debug` shows how many: a peer's bytes have no
+/// place in a log.
 pub struct Payload<'b>(Bin<'b>);
 
 enum Bin<'b> {
@@ -88,13 +89,13 @@ impl PartialEq for Payload<'_> {
 impl Eq for Payload<'_> {}
 
 impl fmt::Debug for Payload<'_> {
-    /// The length only: a peer's bytes have no place in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes", self.len())
     }
 }
 
-/// The characters of a text message, or of a close reason.
+/// The characters of a text message, or of a close reason. `Display` shows them; `Debug` shows how
+/// long they are in bytes, since a peer's text has no place in a log.
 pub struct Text<'b>(Str<'b>);
 
 enum Str<'b> {
@@ -173,8 +174,13 @@ impl PartialEq<&str> for Text<'_> {
     }
 }
 
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
 impl fmt::Debug for Text<'_> {
-    /// The length only: a peer's text has no place in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes of text", self.len())
     }
@@ -219,6 +225,12 @@ mod tests {
             let bytes = text.into_bytes();
             assert_eq!((&bytes[..], bytes.as_ptr() == at), (&b"input"[..], free));
         }
+    }
+
+    #[test]
+    fn a_text_is_shown_as_any_text_is() {
+        let text = Text::from("é!");
+        assert_eq!(format!("{text}, {text:>4}, {text:.1}"), "é!,   é!, é");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub struct Policy {
     /// does. It doubles from one to the next.
     pub memory: u8,
     /// Messages of fewer bytes are sent as they are: 64. Compressing them saves little and may
-    /// make them longer.
+    /// make them longer. One that is sent in several fragments counts as long.
     pub threshold: usize,
     /// How many times longer than its compressed form a received message may be, after its first
     /// 64 KiB: no limit, since its length has one. DEFLATE itself ends at 1,032.

@@ -97,6 +97,9 @@
 //! # assert!(matches!(stage, Stage::Open(_)) && out.ends_with(b"\r\n\r\n\x8a\x01p"));
 //! ```
 //!
+//! Where this is a function of its own, the borrow of the input ends with it: return how much is left
+//! (`size - input.len()..size`), not the slice.
+//!
 //! A client is [`Client::start`](crate::handshake::Client::start), its request written, its answer
 //! read, in the same way. Where something else speaks HTTP (hyper, axum, h2), feature `http` takes
 //! its requests, and [`Connection::server`](crate::Connection::server) starts behind it.
@@ -115,7 +118,9 @@
 //! # Backpressure
 //!
 //! Sends append to `out` and never refuse. The rule that bounds it: **while there is something to
-//! write, do not read.** Then `out` holds at most what one read asks for. Pongs keep to a limit by
+//! write, do not read.** Then `out` holds at most what one read asks for. It is a rule for answers:
+//! two sides that both wait to write more than the buffers between them hold, and do not read until
+//! then, wait for ever. Who sends much by itself reads meanwhile, up to a limit of what may wait. Pongs keep to a limit by
 //! themselves ([`Config::high_water`](crate::Config::high_water)): only the newest is remembered, and
 //! `flush` writes it when the backlog is gone.
 //!
@@ -172,7 +177,8 @@
 //! ) -> Result<(), Timeout> {
 //!     match timers.poll(now) {
 //!         Due::Nothing => {}
-//!         Due::Ping(payload) => drop(connection.ping(&payload, out)),
+//!         // Closed already is as good, here and below.
+//!         Due::Ping(payload) => _ = connection.ping(&payload, out),
 //!         Due::Close(_) => {
 //!             let _ = connection.close(CloseCode::GOING_AWAY, "idle", out);
 //!             timers.phase(Phase::Closing, now);
@@ -192,8 +198,10 @@
 //! # assert_eq!(out[..3], [0x89, 8, 0]);
 //! ```
 //!
-//! Tell it what happens: `phase` when the connection opens and when a Close has passed, `heard` for
-//! each read, `pong` for each Pong, `active` for messages where `idle_timeout` is set.
+//! Tell it what happens: `phase` when the connection opens and when a Close has passed either way,
+//! `heard` for each read, `backlog` for each write that left something, `pong` for each Pong, `active`
+//! for messages where `idle_timeout` is set. Ask it while a write waits, too: a peer that takes
+//! nothing is found by no read.
 //!
 //! # The end
 //!
@@ -226,7 +234,8 @@
 //! ```
 //!
 //! Then [`eof`](crate::Connection::eof) says how it ended: the peer's code and reason, and whether
-//! cleanly.
+//! cleanly. What went wrong on this side is in [`error`](crate::Connection::error), the timer's
+//! `Timeout` or the transport's error: log that with it.
 //!
 //! # TLS
 //!
@@ -308,6 +317,10 @@
 //!     assert_eq!(&writer.join().unwrap()[..], b"\x88\x00"); // a Close beats the Pongs
 //! });
 //! ```
+//!
+//! [`Keepalive`](crate::Keepalive) stays with the half that reads, which hears most of it; the other
+//! tells it of Closes, and of messages where there is an `idle_timeout`. `examples/server/peer.rs` has
+//! all of it on two threads.
 //!
 //! # Programs to copy from
 //!

@@ -87,10 +87,11 @@ impl<'r> Accept<'r> {
         Ok(self)
     }
 
-    /// Allows these origins, each `scheme://host[:port]`, instead of the host that is asked.
+    /// Allows these origins, each `scheme://host[:port]`, instead of the host that is asked. Each is
+    /// compared whole, and `null` is none; a request without an Origin comes from no page and passes.
     ///
     /// # Errors
-    /// [`FieldError::Origin`] if one of them is no origin: it could never match.
+    /// [`FieldError::Origin`] if one of them is no origin, or has a `*`: it would never match.
     pub fn origins(mut self, allowed: &'r [&'r str]) -> Result<Self, FieldError> {
         if !allowed.iter().all(|origin| is_origin(origin)) {
             return Err(FieldError::Origin);

@@ -33,7 +33,8 @@ pub enum RequestError {
     VersionTooOld,
     /// A major version of HTTP other than 1 (RFC 9110 section 6.2).
     VersionUnsupported,
-    /// A method other than GET (RFC 6455 section 4.2.1, item 1).
+    /// A method other than GET (RFC 6455 section 4.2.1, item 1); over HTTP/2 and HTTP/3, other than
+    /// CONNECT (RFC 8441 section 5).
     Method,
     /// No Host, several, or one that is no host (RFC 9112 section 3.2).
     Host,
@@ -85,7 +86,7 @@ impl fmt::Display for RequestError {
             Self::TargetForm => "form of target not allowed for the method",
             Self::VersionTooOld => "HTTP version below 1.1",
             Self::VersionUnsupported => "HTTP version not supported",
-            Self::Method => "method is not GET",
+            Self::Method => "method not allowed",
             Self::Host => "Host missing, repeated or malformed",
             Self::Body => "body announced",
             Self::Expectation => "expectation cannot be met",

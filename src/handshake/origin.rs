@@ -58,9 +58,10 @@ fn split(origin: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((scheme, rest.strip_prefix(b"://")?))
 }
 
-/// Whether `text` is an origin that a list may hold.
+/// Whether `text` is an origin that a list may hold. A host may have a `*` (RFC 3986 section 3.2.2);
+/// who writes one in a list means any host, and would wait for a match in vain.
 pub(super) fn is_origin(text: &str) -> bool {
-    Origin::parse(text.as_bytes()).is_some()
+    Origin::parse(text.as_bytes()).is_some() && !text.contains('*')
 }
 
 /// An origin that has a host (RFC 6454 section 4); `null` is none.
@@ -159,8 +160,10 @@ mod tests {
             assert_eq!(list.allow(origin.as_bytes(), b"host.example"), wanted, "{origin}");
         }
 
-        for not_an_origin in ["", "null", "*", "good.example", "https://good.example/", "://a"] {
-            assert!(!is_origin(not_an_origin));
+        for not_an_origin in
+            ["", "null", "*", "good.example", "https://good.example/", "://a", "https://*.example"]
+        {
+            assert!(!is_origin(not_an_origin), "{not_an_origin}");
         }
     }
 }
