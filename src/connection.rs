@@ -258,6 +258,11 @@ impl Connection {
         self.sender.role()
     }
 
+    /// Whether messages may be sent: no Close has passed, either way, and nothing failed.
+    pub const fn is_open(&self) -> bool {
+        self.sender.is_open()
+    }
+
     /// What to do with the transport, once `out` is written.
     pub const fn want(&self) -> Want {
         self.sender.want()

@@ -329,6 +329,12 @@ impl Sender {
         self.held.is_some()
     }
 
+    /// Whether messages may be sent: no Close has passed, either way, and nothing failed. Where it
+    /// says no, a connection is in [`Phase::Closing`](crate::Phase::Closing).
+    pub const fn is_open(&self) -> bool {
+        self.closing.is_open()
+    }
+
     /// What to do with the transport, once `out` is written.
     pub const fn want(&self) -> Want {
         self.closing.want(self.role())
@@ -348,7 +354,7 @@ impl Sender {
     }
 
     fn check_open(&self) -> Result<(), SendError> {
-        if self.closing.is_open() { Ok(()) } else { Err(SendError::Closed) }
+        if self.is_open() { Ok(()) } else { Err(SendError::Closed) }
     }
 
     fn check_between_messages(&self) -> Result<(), SendError> {

@@ -168,9 +168,10 @@ fn frame_to_peer(role: Role, body: &[u8]) -> Vec<u8> {
 fn after_our_close_messages_arrive_and_pings_are_answered_but_nothing_is_sent() {
     let mut server = connection(Role::Server, Config::default());
     let mut out = BytesMut::new();
+    assert!(server.is_open());
     server.close(CloseCode::GOING_AWAY, "bye", &mut out).unwrap();
     assert_eq!(out.split(), &b"\x88\x05\x03\xe9bye"[..]);
-    assert_eq!(server.want(), Want::Read);
+    assert_eq!((server.is_open(), server.want()), (false, Want::Read));
 
     let closed = Err(SendError::Closed);
     assert_eq!(server.send_text("", &mut out), closed);
@@ -238,8 +239,9 @@ fn the_end_of_the_transport_in_each_state() {
         let mut out = BytesMut::new();
         feed(&mut end, &session[..session.len() - 1], &mut out);
         out.clear();
+        assert!(end.is_open());
         assert_eq!(end.abort().code, CloseCode::ABNORMAL);
-        assert_eq!(end.want(), Want::CloseNow);
+        assert_eq!((end.is_open(), end.want()), (false, Want::CloseNow));
         assert_eq!(end.send_text("", &mut out), Err(SendError::Closed));
         assert!(feed(&mut end, &session, &mut out).is_empty());
         assert!(out.is_empty(), "an abort writes nothing");

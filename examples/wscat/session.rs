@@ -86,7 +86,7 @@ impl Session {
         if news.unwanted {
             self.close(CloseCode::GOING_AWAY, "");
         }
-        if self.mute || self.sender.want() != Want::Read {
+        if self.mute || !self.sender.is_open() {
             self.timers.phase(Phase::Closing, now);
         }
         news.ended

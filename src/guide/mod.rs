@@ -179,11 +179,11 @@
 //!         Due::Nothing => {}
 //!         // Closed already is as good, here and below.
 //!         Due::Ping(payload) => _ = connection.ping(&payload, out),
-//!         Due::Close(_) => {
-//!             let _ = connection.close(CloseCode::GOING_AWAY, "idle", out);
-//!             timers.phase(Phase::Closing, now);
-//!         }
+//!         Due::Close(_) => _ = connection.close(CloseCode::GOING_AWAY, "idle", out),
 //!         Due::Abort(why) => return Err(why),
+//!     }
+//!     if !connection.is_open() {
+//!         timers.phase(Phase::Closing, now);
 //!     }
 //!     Ok(())
 //! }
@@ -198,8 +198,8 @@
 //! # assert_eq!(out[..3], [0x89, 8, 0]);
 //! ```
 //!
-//! Tell it what happens: `phase` when the connection opens and when a Close has passed either way,
-//! `heard` for each read, `backlog` for each write that left something, `pong` for each Pong, `active`
+//! Tell it what happens: `phase` when the connection opens and once it is that no more
+//! ([`is_open`](crate::Connection::is_open)), `heard` for each read, `backlog` for each write that left something, `pong` for each Pong, `active`
 //! for messages where `idle_timeout` is set. Ask it while a write waits, too: a peer that takes
 //! nothing is found by no read.
 //!

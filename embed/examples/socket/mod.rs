@@ -117,7 +117,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Pings, and gives up a peer that is silent.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.connection.want() != Want::Read {
+        if !self.connection.is_open() {
             self.timers.phase(Phase::Closing, self.start.elapsed());
         }
         while let Some(at) = self.timers.next() {
