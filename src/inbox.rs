@@ -86,10 +86,10 @@ impl Inbox {
     }
 
     /// Where to read to: all of the buffer once [`advance`](Self::advance) has said that all is
-    /// consumed, and then the event lent last is gone; before that, what is left behind the rest.
+    /// consumed; before that, what is left behind the rest and an event that is held.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.start == self.end {
-            (self.start, self.end, self.event) = (0, 0, None);
+        if self.start == self.end && self.event.is_none() {
+            (self.start, self.end) = (0, 0);
         }
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }

@@ -138,7 +138,7 @@ fn an_inbox_lends_every_kind_of_event() {
 }
 
 #[test]
-fn an_inbox_forgets_the_event_when_its_room_is_used() {
+fn an_inbox_keeps_the_event_until_it_goes_on() {
     let mut connection = connection(Role::Client, Config::default());
     let mut out = BytesMut::new();
     let mut inbox = Inbox::new(16);
@@ -148,7 +148,11 @@ fn an_inbox_forgets_the_event_when_its_room_is_used() {
     assert!(inbox.advance(&mut connection, &mut out));
     assert_eq!(inbox.event(), Some(Event::Text("hi".into())));
     assert_eq!(inbox.event(), Some(Event::Text("hi".into())), "it can be looked at again");
+    // Nor is it overwritten: there is room behind it.
+    assert_eq!(inbox.room().len(), 12);
     inbox.room().fill(0xff);
+    assert_eq!(inbox.event(), Some(Event::Text("hi".into())));
+    assert!(!inbox.advance(&mut connection, &mut out));
     assert!(inbox.event().is_none());
     // What is unread is not overwritten: there is room behind it.
     inbox.room()[..2].copy_from_slice(b"\x81\x03");
