@@ -125,6 +125,8 @@ fn every_rule_of_a_request_has_its_status() {
         (&[version, ("keep-alive", "1")], E::ConnectionSpecific, 400),
         (&[version, ("proxy-connection", "close")], E::ConnectionSpecific, 400),
         (&[version, ("transfer-encoding", "chunked")], E::ConnectionSpecific, 400),
+        (&[version, ("te", "gzip")], E::ConnectionSpecific, 400),
+        (&[version, ("te", "trailers, gzip")], E::ConnectionSpecific, 400),
         (&[version, ("host", "other.example")], E::Host, 400),
         (&[version, ("host", "h.example"), ("host", "h.example")], E::Host, 400),
         (&[version, ("content-length", "1")], E::Body, 400),
@@ -163,6 +165,31 @@ fn a_host_that_is_the_same_is_no_contradiction() {
         let is_same = host == "h.example:";
         assert_eq!(refused.err(), (!is_same).then_some(RequestError::Host), "{host}");
     }
+}
+
+/// "If there are multiple Cookie header fields after decompression, these MUST be concatenated into
+/// a single octet string" (RFC 9113 section 8.2.3).
+#[test]
+fn a_cookie_in_crumbs_is_one_again() {
+    for (crumbs, wanted) in [
+        (&["a=1"][..], "a=1"),
+        (&["a=1", "b=2"], "a=1; b=2"),
+        (&["a=1", "", "b=2"], "a=1; ; b=2"),
+        (&["a=1; b=2", "c=3"], "a=1; b=2; c=3"),
+    ] {
+        let cookies = crumbs.iter().map(|crumb| ("cookie", *crumb));
+        let fields: Vec<_> = cookies.chain([("te", "trailers"), FIELDS[0]]).collect();
+        let request = request(PSEUDO, &fields).unwrap();
+        assert_eq!(request.field("Cookie"), Some(wanted.as_bytes()));
+        assert_eq!(request.fields().count(), 3, "{crumbs:?}");
+    }
+    assert_eq!(request(PSEUDO, FIELDS).unwrap().field("cookie"), None);
+    // They are no more fields than one, but a line as long.
+    let many = |count: usize, crumb| [&vec![("cookie", crumb); count], FIELDS].concat();
+    assert!(request(PSEUDO, &many(1000, "a=bcd")).is_ok());
+    let refused = |fields: &[_]| request(PSEUDO, fields).unwrap_err().error();
+    assert_eq!(refused(&many(2000, "a=bcd")), RequestError::FieldTooLong);
+    assert_eq!(refused(&many(2, "a=b\r\nc: d")), RequestError::Control);
 }
 
 // req: E5-04

@@ -382,6 +382,20 @@ fn a_client_of_http_1_judges_the_answer() {
     assert_eq!(answer(200, &fields), Ok(false));
     assert_eq!(answer(401, &[]), Ok(false));
     assert_eq!(answer(100, &[]), Err(ResponseError::Status));
+    for (version, error) in [
+        (http::Version::HTTP_09, Some(ResponseError::VersionTooOld)),
+        (http::Version::HTTP_10, Some(ResponseError::VersionTooOld)),
+        (http::Version::HTTP_11, None),
+    ] {
+        let response = |status| {
+            let start = http::Response::builder().version(version).status(status);
+            let add =
+                |response: http::response::Builder, (name, value)| response.header(name, value);
+            fields.into_iter().fold(start, add).body(()).unwrap()
+        };
+        assert_eq!(ask().receive_http(&response(101)).err(), error);
+        assert!(ask().receive_http(&response(404)).unwrap().is_none());
+    }
 }
 
 #[test]

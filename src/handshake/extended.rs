@@ -32,6 +32,7 @@ use super::written::Written;
 use crate::config::Config;
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::vec::Vec;
 
 impl Request<'static> {
     /// The request that an extended CONNECT makes: its `fields` in order, values without the
@@ -39,7 +40,8 @@ impl Request<'static> {
     ///
     /// The limits are those of a head that came as bytes. `:authority` stands where Host did, and
     /// for the origin of a page too. A Host beside it may be there only if it is the same (RFC 9113
-    /// section 8.3.1).
+    /// section 8.3.1). A Cookie that was split into several fields is one again, and the last (section
+    /// 8.2.3).
     ///
     /// ```
     /// use sockless::handshake::{Accept, PseudoHeaders, Request};
@@ -107,15 +109,30 @@ fn write<'f>(
     }
     let target = format!("{scheme}://{authority}{path}");
     let mut written = Written::start(config, [b"CONNECT", target.as_bytes(), b"HTTP/1.1"]);
+    let mut cookies: Option<Vec<u8>> = None;
     for (name, value) in fields {
         // "Field names MUST be converted to lowercase" (RFC 9113 section 8.2).
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(RequestError::Field);
         }
-        if is_connection_specific(name) {
+        // TE "MUST NOT contain any value other than "trailers"" (RFC 9113 section 8.2.2).
+        if is_connection_specific(name) || name == "te" && !value.eq_ignore_ascii_case(b"trailers")
+        {
             return Err(RequestError::ConnectionSpecific);
         }
-        written.field(name.as_bytes(), value);
+        match &mut cookies {
+            _ if name != "cookie" => written.field(name.as_bytes(), value),
+            None => cookies = Some(value.to_vec()),
+            // What is beyond the longest head need not be there to be too much.
+            Some(cookies) if cookies.len() > config.max_head => {}
+            Some(cookies) => {
+                cookies.extend_from_slice(b"; ");
+                cookies.extend_from_slice(value);
+            }
+        }
+    }
+    if let Some(cookies) = cookies {
+        written.field(b"cookie", &cookies);
     }
     Ok(written)
 }

@@ -147,7 +147,11 @@ impl Asking {
         self,
         response: &::http::Response<B>,
     ) -> Result<Option<(Connection, Agreed)>, ResponseError> {
-        self.receive(response.status().as_u16(), fields(response.headers()))
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS && response.version() < Version::HTTP_11 {
+            return Err(ResponseError::VersionTooOld);
+        }
+        self.receive(status.as_u16(), fields(response.headers()))
     }
 }
 
