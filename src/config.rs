@@ -33,8 +33,8 @@ pub struct Config {
     /// The longest whole message, in bytes: 1 MiB, since all of it is held. Beyond: close 1009. No
     /// more than memory can hold in one piece, which 32 bits make 2 GiB, whatever this says.
     pub max_message: u64,
-    /// The longest data frame, in bytes, in whole delivery: 1 MiB. Beyond: close 1009, at its
-    /// header.
+    /// The longest data frame, in bytes, in whole delivery: 1 MiB; a compressed one may have a
+    /// sixteenth and 1 KiB more, for what does not shrink. Beyond: close 1009, at its header.
     pub max_frame: u64,
     /// The longest message, and frame, in streamed delivery, in bytes: no limit, since nothing is
     /// held. Beyond: close 1009.
@@ -115,10 +115,15 @@ impl Config {
         u32::from(u16::try_from(longest).unwrap_or(u16::MAX)) + 1
     }
 
-    /// The longest compressed form of a message: what does not shrink may grow a little.
+    /// The longest compressed form of a message.
     pub(crate) const fn compressed_limit(&self) -> u64 {
-        let limit = self.message_limit();
-        limit.saturating_add(limit / 16).saturating_add(1024)
+        compressed(self.message_limit())
+    }
+
+    /// The longest frame of one.
+    pub(crate) const fn compressed_frame_limit(&self) -> u64 {
+        let (frame, message) = (compressed(self.frame_limit()), self.compressed_limit());
+        if frame < message { frame } else { message }
     }
 
     /// The most heap, in bytes, that a peer can make one connection or its handshake hold, whatever
@@ -149,6 +154,12 @@ impl Config {
             Delivery::Streamed => self.max_streamed,
         }
     }
+}
+
+/// What `limit` bytes may come to when they are compressed: what does not shrink may grow a little.
+#[cfg(feature = "alloc")]
+const fn compressed(limit: u64) -> u64 {
+    limit.saturating_add(limit / 16).saturating_add(1024)
 }
 
 /// A limit of what is held: no allocation can be longer than `isize::MAX` bytes, which 32 bits make

@@ -270,9 +270,9 @@ impl Receiver {
 
     fn expect(&self) -> Expect {
         let received = self.message.as_ref().map_or(0, |message| message.len());
-        let max_compressed = self.config.compressed_limit();
+        let max_compressed = self.config.compressed_frame_limit();
         let (max_frame, max_message) = match &self.message {
-            Some(message) if message.compressed => (max_compressed, max_compressed),
+            Some(message) if message.compressed => (max_compressed, self.config.compressed_limit()),
             _ => (self.config.frame_limit(), self.config.message_limit()),
         };
         Expect {
