@@ -69,7 +69,9 @@ impl Connection {
 
     /// The same connection with compression, as its handshake agreed (RFC 7692): `contexts` are
     /// [`Policy::server_contexts`](crate::deflate::Policy::server_contexts) of the answer, or
-    /// [`client_contexts`](crate::deflate::Policy::client_contexts).
+    /// [`client_contexts`](crate::deflate::Policy::client_contexts). The limits and the threshold
+    /// are those of [`Config::deflate`]: set it to that policy, or the defaults hold, and
+    /// [`Config::worst_case`] does not count what inflating takes.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(self, contexts: Contexts) -> Self {

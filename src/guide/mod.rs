@@ -212,14 +212,18 @@
 //! ```
 //! use std::io::{self, Read, Write};
 //! use std::net::{Shutdown, TcpStream};
-//! use std::time::Duration;
+//! use std::time::{Duration, Instant};
 //!
 //! fn end(mut socket: &TcpStream, out: &[u8]) -> io::Result<()> {
 //!     socket.write_all(out)?;
 //!     socket.shutdown(Shutdown::Write)?;
-//!     // `Phase::Closing` of the timers says how long in all; this is for each read.
-//!     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
-//!     while socket.read(&mut [0; 4096])? > 0 {}
+//!     let end = Instant::now() + Duration::from_secs(2); // or the timers' `Phase::Closing`
+//!     while let Some(left) = end.checked_duration_since(Instant::now()).filter(|it| !it.is_zero()) {
+//!         socket.set_read_timeout(Some(left))?;
+//!         if socket.read(&mut [0; 4096]).unwrap_or(0) == 0 {
+//!             break;
+//!         }
+//!     }
 //!     Ok(())
 //! }
 //! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;

@@ -62,11 +62,13 @@
 //!     loop {
 //!         let size = stream.read(&mut scratch)?;
 //!         let mut input = &mut scratch[..size];
-//!         if let Some(server) = &mut handshake {
-//!             if let Some(Asked::Upgrade(request)) = server.receive(&mut input, &mut out) {
+//!         match handshake.as_mut().and_then(|server| server.receive(&mut input, &mut out)) {
+//!             None => {}
+//!             Some(Asked::Upgrade(request)) => {
 //!                 let accepted = handshake.take().unwrap().accept(Accept::new(&request), &mut out);
 //!                 connection = accepted.ok().map(|(connection, _agreed)| connection);
 //!             }
+//!             Some(_) => handshake = None, // refused, and `out` says why
 //!         }
 //!         if let Some(connection) = &mut connection {
 //!             while let Some(event) = connection.receive(&mut input, &mut out) {
@@ -103,7 +105,9 @@
 //! #     \x81\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8", &mut written))?;
 //! # assert!(written.ends_with(b"\r\n\r\n\x81\x02hi\x88\x02\x03\xe8"));
 //! # written.clear();
-//! # echo(Wire(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &mut written))?;
+//! # let mut refused = Wire(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n0123456789", &mut written);
+//! # echo(&mut refused)?;
+//! # assert!(!refused.0.is_empty(), "a refusal is the end");
 //! # assert!(written.starts_with(b"HTTP/1.1 426 "));
 //! # Ok::<(), io::Error>(())
 //! ```

@@ -107,7 +107,7 @@ impl<'r> Accept<'r> {
         self
     }
 
-    /// The key of the request: no two have the same.
+    /// The key of the request: honest clients draw one for each.
     pub(super) fn key(&self) -> &[u8] {
         self.request.key()
     }
