@@ -221,12 +221,10 @@ impl Inflater {
     /// Makes room for what `input` may come to, by what the message came to so far: the vector is
     /// not cleared, and what is too much costs nothing.
     fn reserve(&self, input: &[u8], message: &mut Vec<u8>, most: usize) {
-        let density = match input.first() {
-            _ if self.wire > 0 => {
-                size(self.inflated.checked_div(self.wire).unwrap_or_default()).saturating_add(1)
-            }
-            Some(first) if first & BLOCK_TYPE == 0 => STORED,
-            _ => DENSE,
+        let density = match (self.inflated.checked_div(self.wire), input.first()) {
+            (Some(density), _) => size(density).saturating_add(1),
+            (None, Some(first)) if first & BLOCK_TYPE == 0 => STORED,
+            (None, _) => DENSE,
         };
         let wanted = input.len().saturating_mul(density).saturating_add(SLOW);
         if spare::room(message) < wanted.min(most) {
