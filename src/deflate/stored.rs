@@ -86,6 +86,7 @@ mod tests {
             (b"\x00\x01\x00\xfe\xffa\x00\x01\x00\xfe\xffb\x00", Some(b"ab")),
             (b"\x01\x01\x00\xfe\xffa\x00\x01\x00\xfe\xffb\x00", Some(b"ab")), // the first is final
             (b"\xf8\x01\x00\xfe\xffa\xf9", Some(b"a")),
+            (b"\x00\x09\x00\xf6\xff012345678\x00", Some(b"012345678")), // as long as may be
             (b"", None),
             (&hello[..10], None), // no octet of another block
             (&hello[..9], None),  // cut
