@@ -184,16 +184,24 @@ fn a_length_that_no_memory_can_hold_is_refused_whatever_the_limits() {
 #[cfg(feature = "deflate")]
 #[test]
 fn a_compressed_form_that_no_message_needs_is_refused_at_its_header() {
+    let header = |first: u8, len: u64| {
+        let (code, skip) = if len > 0xffff { (0xff, 0) } else { (0xfe, 6) };
+        [&[first, code][..], &len.to_be_bytes()[skip..], &[0; 4]].concat()
+    };
+    // An empty block, with which a message may begin.
+    let first = b"\x42\x85\0\0\0\0\0\0\0\xff\xff";
     for (message, longest) in [(0, 1024), (160, 1194), (1 << 20, (1 << 20) + (1 << 16) + 1024)] {
         let config = config(|c| {
             c.deflate = Some(sockless::deflate::Policy::server());
             c.max_message = message;
         });
-        for (len, wanted) in [(longest, Ok(())), (longest + 1, Err(ProtocolError::FrameTooLarge))] {
-            let (code, skip) = if len > 0xffff { (0xff, 0) } else { (0xfe, 6) };
-            let len = u64::to_be_bytes(len);
-            let header = [&[0xc2, code][..], &len[skip..], &[0; 4]].concat();
-            assert_eq!(outcome(&config, &header), wanted, "{message}");
+        for (len, whole, rest) in [
+            (longest, Ok(()), Ok(())),
+            (longest + 1, Err(ProtocolError::FrameTooLarge), Err(ProtocolError::MessageTooLarge)),
+        ] {
+            assert_eq!(outcome(&config, &header(0xc2, len)), whole, "{message}");
+            let fragments = [&first[..], &header(0x80, len - 5)].concat();
+            assert_eq!(outcome(&config, &fragments), rest, "{message} in two");
         }
     }
 }
