@@ -201,6 +201,7 @@ mod tests {
             }
         }
         assert_eq!(room(1000, 500), 1500);
+        assert_eq!(room(500, 500), 1000);
     }
 
     #[test]

@@ -330,6 +330,14 @@ fn a_held_pong_precedes_what_is_sent_after_it() {
     out.clear();
     server.send_text("t", &mut out).unwrap();
     assert_eq!(&out[..], b"\x8a\x01p\x81\x01t");
+
+    // Nor does it wait for all that is read to be handed out.
+    let mut full = BytesMut::from(&b"x"[..]);
+    feed(&mut server, &frames(Role::Server, &[(true, Opcode::Ping, b"q")]), &mut full);
+    out.clear();
+    let mut wire = frames(Role::Server, &[(true, Opcode::Text, b"t")]);
+    assert_eq!(server.receive(&mut &mut wire[..], &mut out), Some(Event::Text("t".into())));
+    assert_eq!(&out[..], b"\x8a\x01q");
 }
 
 // req: W5.5.2-02

@@ -95,4 +95,12 @@ fn of_a_compressed_one_it_is_known_when_it_has_come() {
         }
         assert_eq!(left, 0, "{size}");
     }
+    // What comes of the octets that were read does not wait for more of them.
+    for read in 1..wire.len() {
+        let came = |size| -> usize {
+            let mut connection = connection(Role::Server, config.clone());
+            chunks(&mut connection, &wire[..read], size).iter().map(|(data, _)| data.len()).sum()
+        };
+        assert_eq!(came(read), came(1), "{read}");
+    }
 }
