@@ -23,8 +23,8 @@ fn keen() -> Policy {
     policy
 }
 
-fn with(policy: Policy, mut config: Config) -> Config {
-    config.deflate = Some(policy);
+fn with(policy: impl Into<Option<Policy>>, mut config: Config) -> Config {
+    config.deflate = policy.into();
     config
 }
 
@@ -307,7 +307,7 @@ fn both_handshakes_agree_and_the_connections_keep_to_it() {
             "permessage-deflate; server_max_window_bits=9; client_max_window_bits=10",
         ),
     ] {
-        let config = |policy| with_option(policy, plain.clone());
+        let config = |policy| with(policy, plain.clone());
         let (mut one, mut other, agreed) = open(&config(client), &config(server));
         assert_eq!(agreed, wanted);
         for _ in 0..3 {
@@ -320,11 +320,6 @@ fn both_handshakes_agree_and_the_connections_keep_to_it() {
     }
 }
 
-fn with_option(policy: Option<Policy>, mut config: Config) -> Config {
-    config.deflate = policy;
-    config
-}
-
 fn exchange(from: &mut Connection, to: &mut Connection, text: &str, compressed: bool) {
     let (mut wire, mut out) = (BytesMut::new(), BytesMut::new());
     from.send_text(text, &mut wire).unwrap();
@@ -334,6 +329,24 @@ fn exchange(from: &mut Connection, to: &mut Connection, text: &str, compressed: 
     }
     let event = to.receive(&mut &mut wire[..], &mut out);
     assert_eq!(event, Some(Event::Text(text.into())));
+}
+
+/// Stored blocks that would be a message may begin one: here `00` and `hello` would.
+#[test]
+fn what_looks_whole_may_go_on() {
+    let [ours, theirs] = [Policy::client(), Policy::server()].map(|p| with(p, Config::default()));
+    let hello = "0500faff48656c6c6f00";
+    for wire in [format!("c11500{hello}{hello}"), format!("410b00{hello}800a{hello}")] {
+        for cut in 0..wire.len() / 2 {
+            let (mut client, _, _) = open(&ours, &theirs);
+            let (mut wire, mut out, mut seen) = (hex(&wire), BytesMut::new(), Vec::new());
+            for mut piece in <[_; 2]>::from(wire.split_at_mut(cut)) {
+                let next = || Some(client.receive(&mut piece, &mut out)?.into_owned());
+                seen.extend(std::iter::from_fn(next));
+            }
+            assert_eq!(seen, [Event::Text("HelloHello".into())], "{cut}: {wire:02x?}");
+        }
+    }
 }
 
 #[test]
@@ -352,7 +365,7 @@ fn an_answer_that_was_not_offered_fails() {
         (Some(keen()), "permessage-deflate\r\nSec-WebSocket-Extensions: permessage-deflate", false),
     ] {
         let mut request = BytesMut::new();
-        let config = Arc::new(with_option(policy, Config::default()));
+        let config = Arc::new(with(policy, Config::default()));
         let mut client = Client::start(config, fixed_keys(), &Offer::new(&target), &mut request);
         let key = std::str::from_utf8(&request).unwrap().split("-Key: ").nth(1).unwrap();
         let accept = sockless::handshake::key::accept(key.as_bytes().first_chunk::<24>().unwrap());
