@@ -204,4 +204,14 @@ fn a_compressed_form_that_no_message_needs_is_refused_at_its_header() {
             assert_eq!(outcome(&config, &fragments), rest, "{message} in two");
         }
     }
+    // Where frames may have less, that holds for all of them.
+    let config = config(|c| {
+        c.deflate = Some(sockless::deflate::Policy::server());
+        c.max_frame = 160;
+    });
+    for (len, wanted) in [(1194, Ok(())), (1195, Err(ProtocolError::FrameTooLarge))] {
+        assert_eq!(outcome(&config, &header(0xc2, len)), wanted, "{len}");
+        let fragments = [&first[..], &header(0x80, len)].concat();
+        assert_eq!(outcome(&config, &fragments), wanted, "{len} in two");
+    }
 }
