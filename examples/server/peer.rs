@@ -76,9 +76,14 @@ struct Line {
     socket: Arc<TcpStream>,
     /// How many bytes of messages are in the queue.
     waiting: AtomicUsize,
-    /// When the peer was last heard, in milliseconds.
+    clock: Clock,
+    /// When the peer was last heard, in milliseconds; [`DEAF`] while its reading thread waits for
+    /// space in the queue. That nothing more is heard is not the peer's fault then: if it does not
+    /// read either, a write takes too long.
     heard: AtomicU64,
 }
+
+const DEAF: u64 = u64::MAX;
 
 /// What a writing thread is asked to do.
 enum Item {
@@ -114,7 +119,9 @@ impl Outbox {
         if let Item::Message(message) = &item {
             self.line.waiting.fetch_add(message.payload().len(), Relaxed);
         }
+        self.line.heard.store(DEAF, Relaxed);
         let _ = self.queue.send(item);
+        self.line.hear();
     }
 }
 
@@ -131,16 +138,16 @@ pub fn converse(
     let (mut receiver, sender) = connection.split();
     let (queue, items) = mpsc::sync_channel(service.queue());
     let (waiting, heard) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let line = Arc::new(Line { socket: Arc::clone(socket), waiting, heard });
+    let line = Arc::new(Line { socket: Arc::clone(socket), waiting, clock, heard });
     let outbox = Outbox { queue, line: Arc::clone(&line) };
-    let writer = Writer { sender, timers, clock, items, line, service };
+    let writer = Writer { sender, timers, items, line, service };
     let Ok(thread) = thread::Builder::new().spawn(move || writer.run()) else { return };
 
     let mut member = match service {
         Service::Chat => Some(Member::join(room, outbox.clone())),
         Service::Echo => None,
     };
-    read(&mut receiver, &mut scratch, rest, member.as_mut(), &outbox, clock);
+    read(&mut receiver, &mut scratch, rest, member.as_mut(), &outbox);
     outbox.put(Item::End);
 
     let Ok(written) = thread.join() else { return };
@@ -166,7 +173,6 @@ fn read(
     rest: Range<usize>,
     mut member: Option<&mut Member>,
     outbox: &Outbox,
-    clock: Clock,
 ) {
     let mut socket = &*outbox.line.socket;
     // The timers have moved to the writing thread, which hangs up when they say so.
@@ -174,7 +180,7 @@ fn read(
     let mut input = &mut scratch[rest];
     let mut owed: Option<Reply> = None;
     loop {
-        outbox.line.hear(clock.now());
+        outbox.line.hear();
         let Some(event) = receiver.receive(&mut input) else {
             // One slot is enough for all that a read obliges to: the newest Pong, or the Close.
             if let Some(reply) = owed.take() {
@@ -197,7 +203,7 @@ fn read(
             (Event::Pong(payload), _) => {
                 // Eight bytes are what our Pings have; the timers know if it is one of them.
                 if let Ok(payload) = (*payload).try_into() {
-                    outbox.put(Item::Pong(payload, clock.now()));
+                    outbox.put(Item::Pong(payload, outbox.line.clock.now()));
                 }
             }
             (Event::Close(_) | Event::Failed(_), _) => {
@@ -209,12 +215,17 @@ fn read(
 }
 
 impl Line {
-    fn hear(&self, now: Duration) {
-        self.heard.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    fn hear(&self) {
+        let now = self.clock.now().as_millis();
+        self.heard.store(u64::try_from(now).unwrap_or(DEAF), Relaxed);
     }
 
+    /// When the peer was last heard, as far as that is up to the peer.
     fn heard(&self) -> Duration {
-        Duration::from_millis(self.heard.load(Relaxed))
+        match self.heard.load(Relaxed) {
+            DEAF => self.clock.now(),
+            heard => Duration::from_millis(heard),
+        }
     }
 }
 
@@ -222,7 +233,6 @@ impl Line {
 struct Writer {
     sender: Sender,
     timers: Keepalive,
-    clock: Clock,
     items: mpsc::Receiver<Item>,
     line: Arc<Line>,
     service: Service,
@@ -245,7 +255,7 @@ impl Writer {
         let mut out = BytesMut::new();
         while self.sender.want() == Want::Read {
             let deadline = self.timers.next().unwrap_or(Duration::MAX);
-            match self.items.recv_timeout(deadline.saturating_sub(self.clock.now())) {
+            match self.items.recv_timeout(deadline.saturating_sub(self.line.clock.now())) {
                 Ok(Item::Message(message)) => {
                     let (kind, payload) = (message.kind(), message.payload());
                     match self.service {
@@ -260,7 +270,7 @@ impl Writer {
                             let _ = self.sender.send_fragment(kind, payload, true, &mut out);
                         }
                     }
-                    self.timers.active(self.clock.now());
+                    self.timers.active(self.line.clock.now());
                     self.line.waiting.fetch_sub(payload.len(), Relaxed);
                 }
                 Ok(Item::Owed(reply)) => self.sender.reply(&reply, &mut out),
@@ -268,13 +278,13 @@ impl Writer {
                     let round_trip = self.timers.pong(&payload, at);
                     if let (Some(time), Service::Chat) = (round_trip, self.service) {
                         let _ = self.sender.send_text(&room::round_trip(time), &mut out);
-                        self.timers.active(self.clock.now());
+                        self.timers.active(self.line.clock.now());
                     }
                 }
                 Ok(Item::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let now = self.clock.now();
+            let now = self.line.clock.now();
             self.timers.heard(self.line.heard());
             match self.timers.poll(now) {
                 Due::Nothing => {}
