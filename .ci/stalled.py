@@ -117,6 +117,12 @@ def check_handshake(address, pid):
     check("frames that come with the head are answered", [late.receive(), late.receive()] ==
           [(1, b"early"), (8, b"\x0f\xa1bye")])
     check("and the server ends the transport", late.file.read(1) == b"")
+    half, size = Peer(address, path="/echo"), 100_000
+    for _ in range(20):
+        half.send(2, bytes(size))
+    half.socket.shutdown(socket.SHUT_WR)
+    echoed = len(half.file.read())
+    check("a peer that ends its side is sent the rest", echoed >= 20 * size, f"{echoed // size} of 20 echoes")
     for path, origin, status in [("/nowhere", "", 404), ("/chat", "http://elsewhere.example", 403),
                                  ("/chat", f"http://{address[0]}:{address[1]}", 101)]:
         peer = Peer(address, path, origin)

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use sockless::{
     CloseCode, Connection, Due, Event, Keepalive, Phase, Prepared, Receiver, Reply, Sender, Want,
 };
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
 use std::sync::Arc;
@@ -166,7 +166,8 @@ pub fn converse(
     }
 }
 
-/// The reading thread's loop: ends after the last event, or hangs up when the transport ends first.
+/// The reading thread's loop: ends after the last event, or when the peer ends its side. What is in
+/// the queue is still written then; only where reading fails is there nobody to write to.
 fn read(
     receiver: &mut Receiver,
     scratch: &mut [u8],
@@ -186,10 +187,12 @@ fn read(
             if let Some(reply) = owed.take() {
                 outbox.put(Item::Owed(Box::new(reply)));
             }
-            match socket.read(scratch) {
-                Ok(n @ 1..) => input = &mut scratch[..n],
-                Ok(0) | Err(_) => return outbox.hang_up(),
-            }
+            input = match socket.read(scratch) {
+                Ok(0) => return,
+                Ok(n) => &mut scratch[..n],
+                Err(error) if error.kind() == ErrorKind::Interrupted => &mut [],
+                Err(_) => return outbox.hang_up(),
+            };
             continue;
         };
         if let Some(reply) = event.reply() {
