@@ -99,6 +99,7 @@ impl Tester {
             // The suite resets a connection that both have closed.
             let size = match socket.read(&mut self.scratch) {
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 size => size?,
             };
             if size == 0 {

@@ -44,7 +44,10 @@ fn main() -> io::Result<()> {
     // By the number that its operations carry; boxed, so that its buffers stay where they are.
     let mut peers: Vec<Option<Box<Peer>>> = Vec::new();
     loop {
-        ring.submit_and_wait(1)?;
+        match ring.submit_and_wait(1) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
         let done: Vec<_> = ring.completion().map(|it| (it.user_data(), it.result())).collect();
         for (number, result) in done {
             let now = clock.elapsed();

@@ -38,7 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             Stage::Opening(..) => timers.next().map(|due| due.saturating_sub(clock.elapsed())),
             Stage::Open(_) => Some(Duration::from_secs(30)),
         };
-        poll.poll(&mut events, left)?;
+        match poll.poll(&mut events, left) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            polled => polled?,
+        }
         if events.is_empty() {
             return Err("nothing came in time".into());
         }

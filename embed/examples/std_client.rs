@@ -7,7 +7,7 @@ use sockless::handshake::{Answer, Client, Offer, Target};
 use sockless::{Keepalive, Keys, Want};
 use sockless_embed::conversation::{OFFERED, PATH, Script, client_config};
 use std::error::Error;
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut script = loop {
         let patience = timers.next().map(|due| due.saturating_sub(clock.elapsed()));
         socket.set_read_timeout(patience.map(|it| it.max(Duration::from_millis(1))))?;
-        let size = socket.read(&mut scratch)?;
+        let size = read(&mut socket, &mut scratch)?;
         if size == 0 {
             return Err("the server hung up".into());
         }
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     while script.want() == Want::Read {
         socket.write_all(&script.out)?;
         script.out.clear();
-        match socket.read(&mut scratch)? {
+        match read(&mut socket, &mut scratch)? {
             0 => break,
             size => script.receive(&mut scratch[..size]),
         }
@@ -59,7 +59,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The last word, then the end of this side, then the server's.
     socket.write_all(&script.out)?;
     let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells
-    while socket.read(&mut scratch)? > 0 {}
+    while read(&mut socket, &mut scratch)? > 0 {}
     print!("{}", script.eof());
     Ok(())
+}
+
+/// Reads, also where the program is stopped and goes on: a read with a timeout is told so.
+fn read(socket: &mut TcpStream, scratch: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match socket.read(scratch) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }

@@ -28,7 +28,7 @@ use room::Room;
 use sockless::handshake::{Accept, Asked, FieldError, Reject, Server};
 use sockless::{Config, Due, Keepalive, Phase, Role};
 use std::error::Error;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -176,11 +176,17 @@ impl House {
         buffer: &mut [u8],
         timers: &mut Keepalive,
     ) -> io::Result<usize> {
-        let now = self.clock.now();
-        if let Due::Abort(_) = timers.poll(now) {
-            return Err(io::ErrorKind::TimedOut.into());
+        loop {
+            let now = self.clock.now();
+            if let Due::Abort(_) = timers.poll(now) {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            socket.set_read_timeout(timers.next().map(|deadline| deadline.saturating_sub(now)))?;
+            match socket.read(buffer) {
+                // The program was stopped and goes on: a read with a timeout is told so.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
-        socket.set_read_timeout(timers.next().map(|deadline| deadline.saturating_sub(now)))?;
-        socket.read(buffer)
     }
 }
