@@ -16,8 +16,9 @@ use sockless::handshake::{Accept, Request};
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 const PAGE: &str = include_str!("page/talk.html");
@@ -37,7 +38,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await; // out of descriptors, most likely
+            continue;
+        };
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Err(error) = serve(acceptor, stream).await {

@@ -10,8 +10,9 @@ use sockless::handshake::Accept;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 fn acceptor() -> Result<TlsAcceptor, Box<dyn std::error::Error>> {
@@ -33,7 +34,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await; // out of descriptors, most likely
+            continue;
+        };
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Err(error) = serve(acceptor, stream).await {

@@ -28,7 +28,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("listening on {}", listener.local_addr()?);
     for stream in listener.incoming() {
-        let (stream, config) = (stream?, Arc::clone(&config));
+        let Ok(stream) = stream else {
+            std::thread::sleep(Duration::from_millis(100)); // out of descriptors, most likely
+            continue;
+        };
+        let config = Arc::clone(&config);
         std::thread::spawn(move || {
             if let Err(error) = serve(stream, config) {
                 eprintln!("{error}");

@@ -17,7 +17,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 /// How many messages a member may be behind.
 const BEHIND: usize = 64;
@@ -34,7 +34,10 @@ async fn main() -> io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
     let room = Room::new(BEHIND);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await; // out of descriptors, most likely
+            continue;
+        };
         let room = room.clone();
         tokio::spawn(async move {
             if let Err(error) = serve(stream, room).await {

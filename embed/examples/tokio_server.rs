@@ -7,14 +7,19 @@ use socket::{Socket, accept::accept, echo::echo};
 use sockless::handshake::Accept;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::io;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await; // out of descriptors, most likely
+            continue;
+        };
         tokio::spawn(async move {
             if let Err(error) = serve(stream).await {
                 eprintln!("{error}");
