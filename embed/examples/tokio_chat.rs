@@ -10,6 +10,7 @@ use sockless::deflate::Policy;
 use sockless::handshake::Accept;
 use sockless::{CloseCode, Closed, Event, Prepared, Receiver, Reply, Sender, Want};
 use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
+use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -57,13 +58,24 @@ async fn serve(stream: TcpStream, room: Room) -> io::Result<()> {
     let (reader, writer) = stream.into_split();
     // One reply is under way at most: the reader merges what is owed meanwhile.
     let (owe, owed) = mpsc::channel(1);
-    let writing = tokio::spawn(write(writer, sender, owed, room.subscribe()));
-    let read = read(reader, &mut receiver, rest, owe, room).await;
+    // Nothing goes through it: it closes when the member is out, which the writer knows first.
+    let (membership, member) = mpsc::channel(1);
+    let writing = tokio::spawn(write(writer, sender, owed, room.subscribe(), member));
+    let read = tokio::select! {
+        read = read(reader, &mut receiver, rest, owe, room, &membership) => read,
+        () = overdue(&membership) => Err(io::ErrorKind::TimedOut.into()),
+    };
     // The transport has ended: what either half knows of that makes the end.
     let (code, reason) = receiver.eof();
     let clean = writing.await.map_err(io::Error::other)??.eof();
     println!("{}", end(&Closed { code, reason, clean }));
     read
+}
+
+/// A member who is out has some time to answer the Close and to end the transport.
+async fn overdue(membership: &mpsc::Sender<Infallible>) {
+    membership.closed().await;
+    sleep(server_config().close_timeout).await;
 }
 
 async fn read(
@@ -72,6 +84,7 @@ async fn read(
     mut buffer: Vec<u8>,
     owe: mpsc::Sender<Reply>,
     room: Room,
+    membership: &mpsc::Sender<Infallible>,
 ) -> io::Result<()> {
     let mut n = buffer.len();
     buffer.resize(16 << 10, 0);
@@ -95,8 +108,11 @@ async fn read(
                 Event::Binary(data) => Prepared::binary(&data),
                 _ => continue,
             };
-            // Nobody is there to hear it: the writer has ended.
-            let _ = room.send(message.compressed(&Policy::server()));
+            // Who has been told to leave may still talk, but not to the room.
+            if !membership.is_closed() {
+                // Nobody is there to hear it: the writer has ended.
+                let _ = room.send(message.compressed(&Policy::server()));
+            }
         }
         tokio::select! {
             Ok(slot) = owe.reserve(), if reply.is_some() => {
@@ -120,10 +136,12 @@ async fn write(
     mut sender: Sender,
     mut owed: mpsc::Receiver<Reply>,
     mut messages: broadcast::Receiver<Prepared>,
+    member: mpsc::Receiver<Infallible>,
 ) -> io::Result<Sender> {
     let mut out = BytesMut::new();
     let mut ping = interval_at(Instant::now() + PING, PING);
-    while sender.want() == Want::Read {
+    while sender.is_open() {
+        timeout(SILENCE, writer.write_all_buf(&mut out)).await??;
         tokio::select! {
             biased;
             reply = owed.recv() => match reply {
@@ -131,7 +149,6 @@ async fn write(
                 None => return Ok(sender),
             },
             message = messages.recv() => match message {
-                // After a Close of our own there is nothing to send.
                 Ok(message) => if let Ok(frame) = sender.prepared(&message) {
                     timeout(SILENCE, writer.write_all(&frame)).await??;
                 },
@@ -139,7 +156,15 @@ async fn write(
             },
             _ = ping.tick() => drop(sender.ping(b"", &mut out)),
         }
-        timeout(SILENCE, writer.write_all_buf(&mut out)).await??;
+    }
+    // A Close is on its way to the member: what is left, its own included, has a deadline.
+    drop((member, messages));
+    let limit = server_config().close_timeout;
+    timeout(limit, writer.write_all_buf(&mut out)).await??;
+    while sender.want() == Want::Read {
+        let Some(reply) = owed.recv().await else { return Ok(sender) };
+        sender.reply(&reply, &mut out);
+        timeout(limit, writer.write_all_buf(&mut out)).await??;
     }
     writer.shutdown().await?;
     Ok(sender)
