@@ -1,6 +1,6 @@
 // cargo run --example tls_threads [CERTIFICATE.PEM]
-//! `wss` with rustls and threads, no runtime: `rustls::StreamOwned` reads and writes, and that is
-//! all that it takes.
+//! `wss` with rustls and threads, no runtime: `rustls::StreamOwned` reads and writes, over a socket
+//! that keeps a deadline, and that is all that it takes.
 
 use bytes::BytesMut;
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
@@ -8,12 +8,43 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sockless::handshake::{Accept, Asked, Server};
 use sockless::{Connection, Event, Want};
 use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-type Tls = StreamOwned<ServerConnection, TcpStream>;
+/// How long a peer may send nothing, or take nothing of what it is sent.
+const SILENCE: Duration = Duration::from_secs(50);
+
+type Tls = StreamOwned<ServerConnection, Socket>;
+
+/// A socket whose reads end in time, also those that TLS does for itself, however the bytes drip.
+struct Socket {
+    stream: TcpStream,
+    deadline: Option<Instant>,
+}
+
+impl Read for Socket {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let patience = left.map_or(SILENCE, |left| left.min(SILENCE));
+        if patience.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(patience))?;
+        self.stream.read(room)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
@@ -42,14 +73,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
+fn serve(stream: TcpStream, tls_config: Arc<ServerConfig>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(50)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(50)))?;
-    let tls = ServerConnection::new(config).map_err(io::Error::other)?;
-    let mut tls = StreamOwned::new(tls, stream);
+    stream.set_write_timeout(Some(SILENCE))?;
+    let tls = ServerConnection::new(tls_config).map_err(io::Error::other)?;
+    let config = server_config();
+    let deadline = Some(Instant::now() + config.open_timeout);
+    let mut tls = StreamOwned::new(tls, Socket { stream, deadline });
     let (mut scratch, mut out) = (vec![0; 16 << 10], BytesMut::new());
-    let mut server = Server::new(server_config());
+    let mut server = Server::new(config.clone());
     let (mut connection, mut start, mut end_at) = loop {
         let n = tls.read(&mut scratch)?;
         let mut input = &mut scratch[..n];
@@ -68,6 +100,7 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
         // What came behind the handshake is frames already.
         break (connection, n - left, n);
     };
+    tls.sock.deadline = None;
     loop {
         echo(&mut connection, &mut scratch[start..end_at], &mut out);
         write(&mut tls, &mut out)?;
@@ -75,7 +108,8 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
             // TLS says that it ends, and so does TCP; what still comes is dropped.
             tls.conn.send_close_notify();
             tls.flush()?;
-            tls.sock.shutdown(Shutdown::Write)?;
+            tls.sock.stream.shutdown(Shutdown::Write)?;
+            tls.sock.deadline.get_or_insert(Instant::now() + config.close_timeout);
         }
         (start, end_at) = match tls.read(&mut scratch) {
             Err(error) if connection.want() == Want::Read => return Err(error),
