@@ -33,8 +33,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Messages<T> {
 
     /// There is room while the peer takes what it is sent.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let socket = &mut self.get_mut().0;
-        if socket.out.len() <= BACKLOG { Poll::Ready(Ok(())) } else { socket.poll_flush(cx) }
+        if self.0.out.len() <= BACKLOG { Poll::Ready(Ok(())) } else { self.poll_flush(cx) }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> io::Result<()> {
@@ -46,8 +45,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Messages<T> {
         sent.map_err(io::Error::other)
     }
 
+    /// Who waits here does not read meanwhile, so the timers are looked at here as well.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().0.poll_flush(cx)
+        let socket = &mut self.get_mut().0;
+        let flushed = socket.poll_flush(cx)?;
+        if flushed.is_pending() {
+            socket.poll_timers(cx)?;
+        }
+        flushed.map(Ok)
     }
 
     /// The closing handshake; messages that still come are dropped.
