@@ -11,7 +11,7 @@ use counting::counted;
 use sockless::frame::Opcode;
 #[cfg(feature = "deflate")]
 use sockless::handshake::{Accept, Asked};
-use sockless::handshake::{Answer, Client, Offer, Server};
+use sockless::handshake::{Answer, Client, Offer, PseudoHeaders, Request, RequestError, Server};
 use sockless::{CloseCode, Config, Connection, Due, Keepalive, Phase, ProtocolError, Role, Want};
 use std::sync::Arc;
 use std::time::Duration;
@@ -274,6 +274,23 @@ fn a_head_that_drips_is_held_in_its_length() {
             );
         }
     }
+}
+
+#[test]
+fn a_cookie_in_crumbs_is_not_held_beyond_the_longest_head() {
+    let config = Config::default();
+    let pseudo = PseudoHeaders {
+        method: "CONNECT",
+        protocol: Some("websocket"),
+        scheme: Some("https"),
+        authority: Some("h.example"),
+        path: Some("/"),
+    };
+    let crumbs = std::iter::repeat_n(("cookie", &b"a=bcd"[..]), 100_000);
+    let (refused, heap) = counted(|| Request::extended(pseudo, crumbs, &config).unwrap_err());
+    assert_eq!(refused.error(), RequestError::FieldTooLong);
+    // The Cookie, then the head that has it: two buffers that double.
+    assert!(heap.peak <= 4 * (16 << 10) && heap.held <= 0, "{heap:?}");
 }
 
 // req: W10.4-01
