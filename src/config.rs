@@ -137,7 +137,8 @@ impl Config {
     /// assert_eq!(Config::default().worst_case(), (1 << 20) + 3 + 1024);
     /// ```
     pub fn worst_case(&self) -> u64 {
-        let head = self.max_head as u64;
+        // One that a host has parsed is written down, and its Cookie put together beside it.
+        let head = (self.max_head as u64).saturating_mul(2);
         let message = match self.delivery {
             Delivery::Whole => self.message_limit().saturating_add(3),
             Delivery::Streamed => 0,

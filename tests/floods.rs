@@ -277,20 +277,30 @@ fn a_head_that_drips_is_held_in_its_length() {
 }
 
 #[test]
-fn a_cookie_in_crumbs_is_not_held_beyond_the_longest_head() {
-    let config = Config::default();
-    let pseudo = PseudoHeaders {
-        method: "CONNECT",
-        protocol: Some("websocket"),
-        scheme: Some("https"),
-        authority: Some("h.example"),
-        path: Some("/"),
-    };
-    let crumbs = std::iter::repeat_n(("cookie", &b"a=bcd"[..]), 100_000);
-    let (refused, heap) = counted(|| Request::extended(pseudo, crumbs, &config).unwrap_err());
-    assert_eq!(refused.error(), RequestError::FieldTooLong);
-    // The Cookie, then the head that has it: two buffers that double.
-    assert!(heap.peak <= 4 * (16 << 10) && heap.held <= 0, "{heap:?}");
+fn what_a_host_has_parsed_is_held_within_the_worst_case() {
+    let mut config = Config::default();
+    (config.max_message, config.max_frame) = (0, 0); // nothing but the head counts
+    let worst = isize::try_from(config.worst_case()).unwrap();
+    let (path, long) = (format!("/{}", "p".repeat(1 << 20)), [b'a'; 8000]);
+    let version = ("sec-websocket-version", &b"13"[..]);
+    for (path, fields, error) in [
+        ("/", vec![version, ("x", &long), ("cookie", &long)], None),
+        ("/", vec![("cookie", b"a=bcd"); 100_000], Some(RequestError::FieldTooLong)),
+        ("/", vec![("x", b"y"); 100_000], Some(RequestError::TooManyFields)),
+        ("/", vec![("x", &long); 100], Some(RequestError::HeadTooLarge)),
+        (&path, vec![version], Some(RequestError::TargetTooLong)),
+    ] {
+        let pseudo = PseudoHeaders {
+            method: "CONNECT",
+            protocol: Some("websocket"),
+            scheme: Some("https"),
+            authority: Some("h.example"),
+            path: Some(path),
+        };
+        let (outcome, heap) = counted(|| Request::extended(pseudo, fields, &config));
+        assert_eq!(outcome.err().map(|refusal| refusal.error()), error);
+        assert!(heap.peak <= worst, "{error:?}: {heap:?} of {worst}");
+    }
 }
 
 // req: W10.4-01

@@ -24,6 +24,7 @@ use super::authority::Authority;
 use super::class::is_target_byte;
 use super::error::RequestError;
 use super::facts::RequestFacts;
+use super::head::append;
 use super::name::Name;
 use super::parts::PseudoHeaders;
 use super::refusal::Refusal;
@@ -33,6 +34,7 @@ use crate::config::Config;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
+use core::mem;
 
 impl Request<'static> {
     /// The request that an extended CONNECT makes: its `fields` in order, values without the
@@ -107,9 +109,13 @@ fn write<'f>(
     if !is_fine {
         return Err(RequestError::PseudoHeader);
     }
+    if authority.len().saturating_add(path.len()) > config.max_line {
+        return Err(RequestError::TargetTooLong);
+    }
     let target = format!("{scheme}://{authority}{path}");
     let mut written = Written::start(config, [b"CONNECT", target.as_bytes(), b"HTTP/1.1"]);
-    let mut cookies: Option<Vec<u8>> = None;
+    let mut cookies = Vec::new();
+    let mut has_cookies = false;
     for (name, value) in fields {
         // "Field names MUST be converted to lowercase" (RFC 9113 section 8.2).
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -120,18 +126,16 @@ fn write<'f>(
         {
             return Err(RequestError::ConnectionSpecific);
         }
-        match &mut cookies {
-            _ if name != "cookie" => written.field(name.as_bytes(), value),
-            None => cookies = Some(value.to_vec()),
-            // What is beyond the longest head need not be there to be too much.
-            Some(cookies) if cookies.len() > config.max_head => {}
-            Some(cookies) => {
-                cookies.extend_from_slice(b"; ");
-                cookies.extend_from_slice(value);
-            }
+        if name != "cookie" {
+            written.field(name.as_bytes(), value);
+            continue;
+        }
+        let separator: &[u8] = if mem::replace(&mut has_cookies, true) { b"; " } else { b"" };
+        for bytes in [separator, value] {
+            append(&mut cookies, bytes, config.max_head.saturating_add(1));
         }
     }
-    if let Some(cookies) = cookies {
+    if has_cookies {
         written.field(b"cookie", &cookies);
     }
     Ok(written)

@@ -117,9 +117,7 @@ impl Intake {
             }
             scanned
         } else {
-            // One byte over the limit is enough to see that it is exceeded.
-            let room = config.max_head.saturating_add(1).saturating_sub(before);
-            self.keep(config, bytes.get(..room).unwrap_or(bytes));
+            self.keep(config, bytes);
             self.scanner.run(config, &self.kept, lines)
         };
         match scanned {
@@ -141,16 +139,21 @@ impl Intake {
         }
     }
 
-    /// Appends, doubling the room but never beyond what a head may need.
     fn keep(&mut self, config: &Config, bytes: &[u8]) {
-        let needed = self.kept.len().saturating_add(bytes.len());
-        if needed > self.kept.capacity() {
-            let most = config.max_head.saturating_add(1);
-            let room = self.kept.capacity().saturating_mul(2).max(512).min(most).max(needed);
-            self.kept.reserve_exact(room.saturating_sub(self.kept.len()));
-        }
-        self.kept.extend_from_slice(bytes);
+        // One byte over the limit is enough to see that it is exceeded.
+        append(&mut self.kept, bytes, config.max_head.saturating_add(1));
     }
+}
+
+/// Appends as much as makes `most` bytes in all, doubling the room but never beyond that.
+pub(super) fn append(head: &mut Vec<u8>, bytes: &[u8], most: usize) {
+    let bytes = bytes.get(..most.saturating_sub(head.len())).unwrap_or(bytes);
+    let needed = head.len().saturating_add(bytes.len());
+    if needed > head.capacity() {
+        let room = head.capacity().saturating_mul(2).max(512).min(most).max(needed);
+        head.reserve_exact(room.saturating_sub(head.len()));
+    }
+    head.extend_from_slice(bytes);
 }
 
 /// A place in a growing head.

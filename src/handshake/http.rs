@@ -9,7 +9,7 @@
 use super::accept::Agreed;
 use super::asking::Asking;
 use super::client::draw_key;
-use super::error::ResponseError;
+use super::error::{RequestError, ResponseError};
 use super::facts::RequestFacts;
 use super::offer::Offer;
 use super::parts::{Lowered, PseudoHeaders, RequestParts, ResponseParts};
@@ -80,6 +80,10 @@ impl Request<'static> {
                 return Self::extended(pseudo, fields(request.headers()), config);
             }
         };
+        let size = request.uri().path_and_query().map_or(0, |resource| resource.as_str().len());
+        if size > config.max_line {
+            return Err(Refusal::of_upgrade(RequestError::TargetTooLong));
+        }
         let target = request.uri().to_string();
         let words = [request.method().as_str(), &target, version];
         let mut written = Written::start(config, words.map(str::as_bytes));

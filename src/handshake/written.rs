@@ -7,7 +7,7 @@
 //! Invariant: no value can end its line, so a head has the fields it was given, and no others.
 
 use super::class::first_control;
-use super::head::{HeadError, Intake, Lines};
+use super::head::{HeadError, Intake, Lines, append};
 use super::list::is_token;
 use crate::config::Config;
 use alloc::vec::Vec;
@@ -22,14 +22,15 @@ pub(super) struct Written {
 impl Written {
     /// A head that starts with these words, a space between them.
     pub(super) fn start<'a>(config: &Config, words: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut written = Self { head: Vec::new(), max: config.max_head, error: None };
+        let (head, max) = (Vec::new(), config.max_head);
+        let mut written = Self { head, max, error: None };
         for word in words {
             if !written.head.is_empty() {
-                written.head.push(b' ');
+                written.put(b" ");
             }
-            written.put(word);
+            written.value(word);
         }
-        written.head.extend_from_slice(b"\r\n");
+        written.put(b"\r\n");
         written
     }
 
@@ -39,18 +40,21 @@ impl Written {
             self.error = self.error.or(Some(HeadError::Field));
         }
         self.put(name);
-        self.head.extend_from_slice(b": ");
-        self.put(value);
-        self.head.extend_from_slice(b"\r\n");
+        self.put(b": ");
+        self.value(value);
+        self.put(b"\r\n");
+    }
+
+    fn value(&mut self, bytes: &[u8]) {
+        if first_control(bytes).is_some() {
+            self.error = self.error.or(Some(HeadError::Control));
+        }
+        self.put(bytes);
     }
 
     /// What is beyond the longest head is not copied: that it is there is enough.
     fn put(&mut self, bytes: &[u8]) {
-        if first_control(bytes).is_some() {
-            self.error = self.error.or(Some(HeadError::Control));
-        }
-        let room = self.max.saturating_add(1).saturating_sub(self.head.len());
-        self.head.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        append(&mut self.head, bytes, self.max.saturating_add(1));
     }
 
     /// Tells `lines` of it; the head, if it is one.
@@ -62,7 +66,8 @@ impl Written {
         if let Some(error) = self.error {
             return Err(error.into());
         }
-        self.head.extend_from_slice(b"\r\n");
+        let size = self.head.len().saturating_add(2);
+        append(&mut self.head, b"\r\n", size);
         let mut rest = &mut self.head[..];
         match Intake::default().read(config, lines, &mut rest) {
             Some(Err(error)) => Err(error),
