@@ -24,7 +24,9 @@ fn main() -> io::Result<()> {
             thread::sleep(Duration::from_millis(100)); // out of descriptors, most likely
             continue;
         };
-        thread::spawn(move || serve(&socket).unwrap_or_else(|error| eprintln!("lost: {error}")));
+        // Where no thread can be had, the peer is gone again, and the others stay.
+        let _ = thread::Builder::new()
+            .spawn(move || serve(&socket).unwrap_or_else(|error| eprintln!("lost: {error}")));
     }
     Ok(())
 }

@@ -64,7 +64,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             continue;
         };
         let config = Arc::clone(&config);
-        std::thread::spawn(move || {
+        // Where no thread can be had, the peer is gone again, and the others stay.
+        let _ = std::thread::Builder::new().spawn(move || {
             if let Err(error) = serve(stream, config) {
                 eprintln!("{error}");
             }
