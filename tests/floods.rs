@@ -301,6 +301,13 @@ fn what_a_host_has_parsed_is_held_within_the_worst_case() {
         assert_eq!(outcome.err().map(|refusal| refusal.error()), error);
         assert!(heap.peak <= worst, "{error:?}: {heap:?} of {worst}");
     }
+    #[cfg(feature = "http")]
+    {
+        let request = http::Request::get(&path[..60_000]).body(()).unwrap();
+        let (refused, heap) = counted(|| Request::from_http(&request, None, &config).unwrap_err());
+        assert_eq!(refused.error(), RequestError::TargetTooLong);
+        assert!(heap.peak <= worst, "{heap:?} of {worst}");
+    }
 }
 
 // req: W10.4-01

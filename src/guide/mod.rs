@@ -120,9 +120,9 @@
 //! Sends append to `out` and never refuse. The rule that bounds it: **while there is something to
 //! write, do not read.** Then `out` holds at most what one read asks for. It is a rule for answers:
 //! two sides that both wait to write more than the buffers between them hold, and do not read until
-//! then, wait for ever. Who sends much by itself reads meanwhile, up to a limit of what may wait. Pongs keep to a limit by
-//! themselves ([`Config::high_water`](crate::Config::high_water)): only the newest is remembered, and
-//! `flush` writes it when the backlog is gone.
+//! then, wait for ever. Who sends much by itself reads meanwhile, up to a limit of what may wait.
+//! Pongs keep to a limit by themselves ([`Config::high_water`](crate::Config::high_water)): only the
+//! newest is remembered, and `flush` writes it when the backlog is gone.
 //!
 //! ```
 //! use bytes::{Buf, BytesMut};
@@ -199,9 +199,9 @@
 //! ```
 //!
 //! Tell it what happens: `phase` when the connection opens and once it is that no more
-//! ([`is_open`](crate::Connection::is_open)), `heard` for each read, `backlog` for each write that left something, `pong` for each Pong, `active`
-//! for messages where `idle_timeout` is set. Ask it while a write waits, too: a peer that takes
-//! nothing is found by no read.
+//! ([`is_open`](crate::Connection::is_open)), `heard` for each read, `backlog` for each write that
+//! left something, `pong` for each Pong, `active` for messages where `idle_timeout` is set. Ask it
+//! while a write waits, too: a peer that takes nothing is found by no read.
 //!
 //! # The end
 //!
@@ -322,9 +322,9 @@
 //! });
 //! ```
 //!
-//! [`Keepalive`](crate::Keepalive) stays with the half that reads, which hears most of it; the other
-//! tells it of Closes, and of messages where there is an `idle_timeout`. `examples/server/peer.rs` has
-//! all of it on two threads.
+//! [`Keepalive`](crate::Keepalive) goes with the half that sends, since that writes what is due and
+//! knows when a Close has passed; the other tells it when it has read, and of Pongs.
+//! `examples/server/peer.rs` does so on two threads.
 //!
 //! # Programs to copy from
 //!
