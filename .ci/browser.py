@@ -30,7 +30,7 @@ FLAGS = [
     "--force-prefers-reduced-motion", "--window-size=1280,860",
 ]
 MIB = 1 << 20
-WAIT = 20
+WAIT = 60
 
 # A sunrise, drawn and sent by the page.
 PICTURE = """const [done] = arguments, canvas = new OffscreenCanvas(320, 180), it = canvas.getContext('2d');

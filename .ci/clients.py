@@ -26,7 +26,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
 SIZES = 0, 1, 125, 126, 127, 65535, 65536, 1 << 20, 16 << 20
-LIMIT = 60
+LIMIT = 240  # seconds, for what has to end at all: the machine may have much else to do
 ECHO, WSCAT = sys.argv[1:3] if len(sys.argv) > 2 else (None, None)
 failures = 0
 
@@ -110,7 +110,7 @@ def app_with_pings(url):
         on_error=lambda _, error: seen["errors"].append(error),
         on_close=on_close,
     )
-    app.run_forever(ping_interval=2, ping_timeout=1.5)  # it insists on timeout < interval
+    app.run_forever(ping_interval=3, ping_timeout=2.9)  # it insists on timeout < interval
     expect(seen["pongs"] >= 4 and len(seen["messages"]) >= 3, seen)
     expect(not seen["errors"], seen)
     return f"{seen['pongs']} pongs, {len(seen['messages'])} messages"
@@ -133,13 +133,13 @@ def app_notices_silence(url, process):
     expect(stopped and seen["errors"], seen)
     expect(isinstance(seen["errors"][0], websocket.WebSocketTimeoutException), seen)
     took = time.monotonic() - stopped[0]
-    expect(took < 8, f"{took:.1f} s")
+    expect(took < 12, f"{took:.1f} s")
     process.send_signal(signal.SIGCONT)
     return f"{seen['errors'][0]}, after {took:.1f} s"
 
 
 def plain_client(url, sizes=SIZES):
-    client = websocket.create_connection(url + "/a/path?q", timeout=30, subprotocols=["b", "a"])
+    client = websocket.create_connection(url + "/a/path?q", timeout=LIMIT, subprotocols=["b", "a"])
     expect(client.getsubprotocol() == "b", client.getsubprotocol())
     for size in sizes:
         client.send_binary(payload(size))
@@ -164,7 +164,7 @@ def plain_client(url, sizes=SIZES):
 
 def mistaken_client(url):
     """The other way round: the server has reason to close."""
-    client = websocket.create_connection(url, timeout=10)
+    client = websocket.create_connection(url, timeout=LIMIT)
     client.send_frame(websocket.ABNF.create_frame(b"\xff", websocket.ABNF.OPCODE_TEXT))
     opcode, data = client.recv_data()
     expect((opcode, data[:2]) == (websocket.ABNF.OPCODE_CLOSE, struct.pack("!H", 1007)), data)
@@ -173,7 +173,7 @@ def mistaken_client(url):
 
 def mistake_in_a_long_text(url):
     """What was right of it is on its way back behind a header, so nothing can be said about it."""
-    client = websocket.create_connection(url, timeout=10)
+    client = websocket.create_connection(url, timeout=LIMIT)
     client.send_frame(websocket.ABNF.create_frame(b"a" * 100_000 + b"\xff!", websocket.ABNF.OPCODE_TEXT))
     received = bytearray()
     with contextlib.suppress(ConnectionError):
@@ -337,7 +337,7 @@ async def sizes_to_wscat():
 
     async with server(handler) as url:
         cat = await Wscat.start(url)
-        out, _ = await cat.end(0, close_input=False, within=30)
+        out, _ = await cat.end(0, close_input=False, within=LIMIT)
     wanted = []
     for size in SIZES:
         line = "m" * size
@@ -358,7 +358,7 @@ async def sizes_from_wscat():
         lines = ["y" * size for size in SIZES] + ["short"] * 10_000
         await cat.say("\n".join(lines))
         cat.process.stdin.write(b"\xff\n")
-        await cat.end(0, "not UTF-8", within=30)
+        await cat.end(0, "not UTF-8", within=LIMIT)
     expect(seen == lines, f"{len(seen)} of {len(lines)} lines")
 
 
@@ -369,7 +369,7 @@ async def wscat_to_echo(url):
     writing = asyncio.create_task(cat.process.stdin.drain())
     cat.process.stdin.write(lines)
     await asyncio.sleep(1)
-    got = await asyncio.wait_for(cat.process.stdout.readexactly(len(lines)), 30)
+    got = await asyncio.wait_for(cat.process.stdout.readexactly(len(lines)), LIMIT)
     await writing
     expect(got == lines, "other lines than were sent")
     await cat.end(0)
@@ -475,7 +475,7 @@ async def usage():
         (1, [unused, "--close", "1005"]), (1, [unused, "--close", "4000:" + "r" * 124]),
         (2, [unused]), (2, ["wss://127.0.0.1/"]), (2, ["ws://no-such-host.invalid/"]),
     ):  # fmt: skip
-        await (await Wscat.start(*arguments)).end(status, within=30)
+        await (await Wscat.start(*arguments)).end(status, within=LIMIT)
     free.close()
 
 

@@ -41,7 +41,7 @@ SMALL = 0, 1, 64, 125, 126, 1000, 65535, 65536
 MIB = 1 << 20
 FULL = "--full" in sys.argv
 COMBINATIONS = [(takeover, bits) for takeover in (False, True) for bits in range(9, 16)]
-LIMIT = 900 if FULL else 60
+LIMIT = 900 if FULL else 240
 failures = 0
 
 

@@ -36,7 +36,7 @@ FLAGS = [
 ]
 GREETING = "Grüße an alle – 世界 🎈"
 MIB = 1 << 20
-WAIT = 20
+WAIT = 60
 
 failures = []
 

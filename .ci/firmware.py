@@ -68,7 +68,7 @@ async def session(port):
         await client.send(parts)
         check("100,000 bytes in 100 frames", await client.recv() == b"".join(parts))
         pong = await client.ping(b"there?")
-        check("a Ping is answered", await asyncio.wait_for(pong, 5) >= 0)
+        check("a Ping is answered", await asyncio.wait_for(pong, 30) >= 0)
         await client.close(4001)
     check("the Close comes back", client.close_code == 4001)
 
@@ -133,7 +133,7 @@ def sizes():
 
 flash, static = sizes()
 with tempfile.TemporaryDirectory() as folder, board(folder) as (port, monitor):
-    asyncio.run(asyncio.wait_for(session(port), 60))
+    asyncio.run(asyncio.wait_for(session(port), 240))
     raw(port)
     wscat(port)
     depth = stack(monitor, folder, static)

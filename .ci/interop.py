@@ -23,7 +23,7 @@ ITEMS = (
     "text", "binary", "empty", "16 MiB", "fragments", "subprotocol", "compression",
     "close by the peer", "close by us",
 )  # fmt: skip
-LIMIT = 60
+LIMIT = 240
 OURS = "4321:grüß Gott"
 
 

@@ -389,7 +389,7 @@ class WebsocketClient:
     async def connect(cls, url, limit, deflate, subprotocols=()):
         import websocket
 
-        return cls(await asyncio.to_thread(websocket.create_connection, url, timeout=30, subprotocols=subprotocols))
+        return cls(await asyncio.to_thread(websocket.create_connection, url, timeout=120, subprotocols=subprotocols))
 
     async def send(self, message):
         send = self.peer.send if isinstance(message, str) else self.peer.send_binary
@@ -549,7 +549,7 @@ def expect(found, wanted):
 
 async def item(name, work):
     try:
-        await asyncio.wait_for(work, 30)
+        await asyncio.wait_for(work, 120)
         result = "ok"
     except Unable as why:
         result = f"- {why}"

@@ -108,7 +108,7 @@ def wscat(url, *options, lines=("Grüße", "x" * 5000), status=0):
         client.stdin.flush()
         if client.stdout.readline() != line + "\n":
             break
-    _, said = client.communicate(timeout=30)
+    _, said = client.communicate(timeout=120)
     return client.returncode == status, said.strip()
 
 
@@ -124,7 +124,7 @@ async def session(url, compression, **options):
         held &= await client.recv() == data
         await client.send("verse " * 50_000)
         held &= await client.recv() == "verse " * 50_000
-        await asyncio.wait_for(await client.ping(b"there?"), 5)
+        await asyncio.wait_for(await client.ping(b"there?"), 30)
         await client.close(4001, "that was all")
     closed = (client.close_code, client.close_reason) == (4001, "that was all")
     return held and closed and agreed == wanted and client.subprotocol == "one"
@@ -144,13 +144,13 @@ async def behind_nginx(front):
             connect(f"ws://{front}/chat", origin=page, compression=None) as two:
         # Whoever has the 101 is in the room a moment later.
         for member in (one, two):
-            assert json.loads(await asyncio.wait_for(member.recv(), 5))["type"] == "welcome"
+            assert json.loads(await asyncio.wait_for(member.recv(), 30))["type"] == "welcome"
         await one.send("through nginx")
         heard = []
         for member in (one, two):
             told = {"type": ""}
             while told["type"] != "said":
-                told = json.loads(await asyncio.wait_for(member.recv(), 5))
+                told = json.loads(await asyncio.wait_for(member.recv(), 30))
             heard.append(told["text"])
         check("a chat through nginx, compressed and plain", heard == ["through nginx"] * 2)
     try:
@@ -204,9 +204,9 @@ def main(folder):
         stack.enter_context(running(nginx, "-p", folder, "-e", "stderr", "-c", f"{folder}/nginx.conf",
                                     port=front))
         stack.enter_context(running("tinyproxy", "-d", "-c", f"{folder}/tinyproxy.conf", port=port))
-        asyncio.run(asyncio.wait_for(behind_nginx(f"127.0.0.1:{front}"), 60))
+        asyncio.run(asyncio.wait_for(behind_nginx(f"127.0.0.1:{front}"), 240))
         log = f"{folder}/tinyproxy.log"
-        asyncio.run(asyncio.wait_for(through_tinyproxy(f"http://127.0.0.1:{port}", log, echo), 60))
+        asyncio.run(asyncio.wait_for(through_tinyproxy(f"http://127.0.0.1:{port}", log, echo), 240))
 
 
 subprocess.run(["bash", os.path.join(os.path.dirname(__file__), "packages"), "nginx-light", "tinyproxy"],

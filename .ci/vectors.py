@@ -7,7 +7,7 @@ import os
 import zlib
 
 VECTORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/vectors")
-PATIENCE = 10
+PATIENCE = 30
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 REQUEST = {
     "Host": "h.example", "Upgrade": "websocket", "Connection": "Upgrade",
