@@ -11,7 +11,7 @@ usage: echo [ADDRESS] [options]
 
 Sends every message back. Listens on 127.0.0.1:9002 unless told otherwise.
 
-  --read N            read at most N bytes at a time (65536)
+  --read N            read at most N bytes at a time (327680)
   --stream            send each message back as it comes, of any length
   --close CODE:REASON close after the first message
   --help              print this
@@ -60,7 +60,7 @@ impl Options {
                 "--read" => {
                     let size = args.next().and_then(|text| text.parse().ok());
                     let size = size.filter(|size| (1..=SCRATCH).contains(size));
-                    options.read = size.ok_or("--read wants a number from 1 to 65536")?;
+                    options.read = size.ok_or("--read wants a number from 1 to 327680")?;
                 }
                 "--stream" => options.stream = true,
                 _ if arg.starts_with('-') => return Err(format!("what is {arg}?")),

@@ -9,6 +9,9 @@
 //! the same load: so many connections, each with so many messages in flight. A figure is the
 //! processor time of the server (user and system, as the scheduler counts it) for each message, the
 //! least of all rounds. With `strace` on the machine, system calls are counted in a run apart.
+//!
+//! With `PEER=program` in the environment, a WebSocket server of somebody else's takes its turns too:
+//! it says where it listens at the end of its first line, and echoes without compression.
 
 mod load;
 mod raw;
@@ -61,14 +64,21 @@ fn main() -> Result<()> {
     let echo = env::var_os("ECHO").map_or(echo, PathBuf::from);
     let raw = env::current_exe()?;
 
-    println!("| | raw TCP, µs | echo, µs | ratio | raw TCP, calls | echo, calls | ratio |");
-    println!("|---|---|---|---|---|---|---|");
+    let peer = env::var_os("PEER").map(PathBuf::from);
+
+    print!("| | raw TCP, µs | echo, µs | ratio | raw TCP, calls | echo, calls | ratio |");
+    println!("{}", if peer.is_some() { " peer, µs | ratio | peer, calls | ratio |" } else { "" });
+    println!(
+        "|---|---|---|---|---|---|---|{}",
+        if peer.is_some() { "---|---|---|---|" } else { "" }
+    );
     let wanted = env::args().nth(2).unwrap_or_default();
     for Row { name, load, options } in ROWS.iter().filter(|row| row.name.contains(&wanted)) {
         let (load, options) = (*load, *options);
-        let servers: [(&Path, &[&str], bool); 2] =
-            [(&raw, &["raw"], false), (&echo, options, true)];
-        let mut least = [f64::INFINITY; 2];
+        let mut servers: Vec<(&Path, &[&str], bool)> =
+            vec![(&raw, &["raw"], false), (&echo, options, true)];
+        servers.extend(peer.as_deref().map(|peer| (peer, &[][..], true)));
+        let mut least = vec![f64::INFINITY; servers.len()];
         for _ in 0..rounds {
             for ((program, options, handshake), least) in servers.iter().zip(&mut least) {
                 let server = Server::start(Command::new(program), options)?;
@@ -76,16 +86,32 @@ fn main() -> Result<()> {
                 *least = least.min(cost);
             }
         }
-        let [raw, echo] = least;
-        print!("| {name} | {raw:.2} | {echo:.2} | {:.2}× ", echo / raw);
-        let calls =
-            servers.map(|(program, options, handshake)| calls(program, options, load, handshake));
-        match calls {
-            [Ok(raw), Ok(echo)] => println!("| {raw:.3} | {echo:.3} | {:.2}× |", echo / raw),
-            _ => println!("| | | |"),
+        let calls: Vec<_> = servers
+            .iter()
+            .map(|(program, options, handshake)| calls(program, options, load, *handshake).ok())
+            .collect();
+        // Ours beside the first, and beside the third where there is one.
+        let (echo, echo_calls) = (least[1], calls[1]);
+        print!("| {name} | {:.3} | {echo:.3} | {:.2}× ", least[0], echo / least[0]);
+        print!("{}", columns(calls[0], echo_calls, true));
+        if let (Some(cost), Some(calls)) = (least.get(2), calls.get(2)) {
+            print!("| {cost:.3} | {:.2}× {}", echo / cost, columns(*calls, echo_calls, false));
         }
+        println!("|");
     }
     Ok(())
+}
+
+/// System calls of another server, ours if they were not shown yet, and the ratio; blank without
+/// `strace`.
+fn columns(theirs: Option<f64>, ours: Option<f64>, show_ours: bool) -> String {
+    match (theirs, ours) {
+        (Some(theirs), Some(ours)) if show_ours => {
+            format!("| {theirs:.3} | {ours:.3} | {:.2}× ", ours / theirs)
+        }
+        (Some(theirs), Some(ours)) => format!("| {theirs:.3} | {:.2}× ", ours / theirs),
+        _ => "| ".repeat(if show_ours { 3 } else { 2 }),
+    }
 }
 
 /// A server in a process of its own, for as long as this lives.

@@ -1,5 +1,5 @@
 //! A raw TCP echo: what a server with no protocol at all costs. Its loop is that of the `echo`
-//! example: a turn is one read of at most 64 KiB, and one write of what it brought.
+//! example: a turn is one read of at most 320 KiB, and one write of what it brought.
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 
 const LISTENER: Token = Token(usize::MAX);
-const SCRATCH: usize = 64 << 10;
+const SCRATCH: usize = 320 << 10;
 
 struct Peer {
     socket: TcpStream,
