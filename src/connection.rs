@@ -190,7 +190,8 @@ impl Connection {
         self.sender.mask_in_place(kind, payload)
     }
 
-    /// A prepared message as bytes to write after what is in the output.
+    /// A prepared message as bytes to write after what is in the output, and before anything else is
+    /// sent or received.
     ///
     /// # Errors
     /// See [`Sender::prepared`].

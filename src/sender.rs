@@ -152,8 +152,8 @@ impl Sender {
     /// The header of a message of `len` bytes whose payload the caller writes after it, without a
     /// copy: `[header, payload]` in one vectored write. For servers.
     ///
-    /// Whatever is sent next must follow the rest of that payload, and a text must be UTF-8: the
-    /// library does not see it.
+    /// What is in the output goes before the header, whatever is sent next after the rest of that
+    /// payload; and a text must be UTF-8: the library does not see it.
     ///
     /// # Errors
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`]; [`SendError::MaskRequired`]
@@ -207,8 +207,11 @@ impl Sender {
         Ok(header)
     }
 
-    /// A prepared message as bytes to write after what is in the output: for a server, one more
-    /// reference to the same bytes.
+    /// A prepared message as bytes to write after what is in the output and before what comes to be
+    /// there next: for a server, one more reference to the same bytes.
+    ///
+    /// In a queue keep the [`Prepared`], and call this when its turn comes. Bytes that were made
+    /// earlier may come after a Close, which nothing may follow, or between two fragments.
     ///
     /// A client masks each frame with a key of its own, so for a client this is a masked copy.
     ///
