@@ -118,6 +118,8 @@
 //! | `http` | no | the handshakes in the types of crate `http`, for hyper, axum and h2 |
 //! | `deflate` | no | permessage-deflate (RFC 7692): [`Config::deflate`] and module `deflate` |
 #![cfg_attr(not(test), no_std)]
+// docs.rs sets it: each item says there which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // This page speaks of what every feature adds, also where one is left out.
 #![cfg_attr(
     not(all(feature = "deflate", feature = "getrandom", feature = "std")),
