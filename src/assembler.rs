@@ -4,7 +4,8 @@
 //! as it comes; keeps count of bytes and fragments against the budget. In streamed delivery there
 //! is no buffer, only the counts and the check. Frame order is not judged here: `frame` did.
 //!
-//! Invariant: `capacity <= 2 * received`, whatever length a frame declared.
+//! Invariant: of what comes uncompressed, `capacity <= 2 * received`, and 3 more for a text,
+//! whatever length a frame declared.
 
 use crate::compression::Inflation;
 use crate::config::Config;
