@@ -9,8 +9,9 @@ use core::fmt;
 
 /// The peer broke a rule of an open connection.
 ///
-/// It is final: the connection reports it once, has its Close frame already in the output, and
-/// ignores whatever else arrives ("Fail the WebSocket Connection", RFC 6455 section 7.1.7).
+/// It is final: the connection reports it once, has its Close frame already in the output (with
+/// halves, that is the reply to the event), and ignores whatever else arrives ("Fail the WebSocket
+/// Connection", RFC 6455 section 7.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProtocolError {

@@ -20,7 +20,8 @@
 pub struct Keys(fn(&mut [u8; 4]));
 
 impl Keys {
-    /// Keys from a function that fills four bytes with unpredictable ones.
+    /// Keys from a function that fills four bytes with unpredictable ones. It captures nothing: a
+    /// generator that has state, such as a peripheral, is reached through a `static`.
     pub const fn new(fill: fn(&mut [u8; 4])) -> Self {
         Self(fill)
     }

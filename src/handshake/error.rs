@@ -7,7 +7,8 @@
 use super::head::HeadError;
 use core::fmt;
 
-/// A request that was refused. Its HTTP response is in the output.
+/// A request that was refused. Its HTTP response is in the output; where a host writes it, it is
+/// [`Refusal::respond`](super::Refusal::respond).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestError {
