@@ -112,7 +112,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | the widest vectors that the CPU has; a block of entropy for each thread; implies `alloc` |
-//! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`] |
+//! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`]; for targets that have `alloc::sync::Arc` |
 //! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system |
 //! | `simdutf8` | yes | a SIMD validator for text that is not ASCII |
 //! | `http` | no | the handshakes in the types of crate `http`, for hyper, axum and h2 |
