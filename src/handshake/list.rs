@@ -72,6 +72,11 @@ pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &str> + Clone {
     elements.filter(|element| !element.is_empty()).filter_map(|e| core::str::from_utf8(e).ok())
 }
 
+/// Whether one of them is `name`, in this very case.
+pub(super) fn contains(value: &[u8], name: &[u8]) -> bool {
+    elements(value).any(|element| element.as_bytes() == name)
+}
+
 /// `token` (RFC 9110 section 5.6.2).
 pub(super) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && token_len(text) == text.len()

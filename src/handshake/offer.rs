@@ -7,7 +7,7 @@
 
 use super::agreement::Agreement;
 use super::field::{FieldError, FieldLines};
-use super::list::{elements, is_token};
+use super::list::{contains, is_token};
 use super::target::Target;
 use crate::config::Config;
 use alloc::string::String;
@@ -59,7 +59,7 @@ impl<'t> Offer<'t> {
         if !is_token(name.as_bytes()) {
             return Err(FieldError::Subprotocol);
         }
-        if self.offers(name.as_bytes()) {
+        if contains(self.subprotocols.as_bytes(), name.as_bytes()) {
             return Err(FieldError::Duplicate);
         }
         if !self.subprotocols.is_empty() {
@@ -103,10 +103,6 @@ impl<'t> Offer<'t> {
 
     pub(super) const fn target(&self) -> &'t Target {
         self.target
-    }
-
-    pub(super) fn offers(&self, name: &[u8]) -> bool {
-        elements(self.subprotocols.as_bytes()).any(|offer| offer.as_bytes() == name)
     }
 
     /// The request.

@@ -9,7 +9,7 @@ use super::accept::Agreed;
 use super::agreement::Agreement;
 use super::error::ResponseError;
 use super::key;
-use super::list::elements;
+use super::list::contains;
 use super::offer::Offer;
 use super::response::ResponseFacts;
 use crate::config::Config;
@@ -52,9 +52,7 @@ impl Terms {
         if let Some(accept) = &self.accept {
             facts.judge_upgrade(head, accept)?;
         }
-        let offers = |name: &[u8]| {
-            elements(self.subprotocols.as_bytes()).any(|offer| offer.as_bytes() == name)
-        };
+        let offers = |name: &[u8]| contains(self.subprotocols.as_bytes(), name);
         let subprotocol = facts.judge_agreement(head, offers)?;
         if subprotocol.is_none() && self.subprotocol_required {
             return Err(ResponseError::SubprotocolMissing);
