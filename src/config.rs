@@ -19,6 +19,9 @@ pub enum Delivery {
 
 /// The limits and choices of a connection. One value serves any number of connections.
 ///
+/// The five times are for a [`Keepalive`](crate::Keepalive) to watch: without one no Ping is sent, and
+/// no time ends anything.
+///
 /// ```
 /// use sockless::Config;
 /// let mut config = Config::default();
