@@ -149,7 +149,7 @@ impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scheme => "scheme is neither ws nor wss",
-            Self::Authority => "host or port is malformed",
+            Self::Authority => "host or port is malformed, or there is user information",
             Self::Resource => "path or query is malformed",
             Self::Fragment => "fragment in a WebSocket URI",
         })
