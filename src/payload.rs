@@ -80,6 +80,12 @@ impl DerefMut for Payload<'_> {
     }
 }
 
+impl AsRef<[u8]> for Payload<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl PartialEq for Payload<'_> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
@@ -154,6 +160,12 @@ impl Deref for Text<'_> {
     }
 }
 
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
@@ -225,6 +237,21 @@ mod tests {
             let bytes = text.into_bytes();
             assert_eq!((&bytes[..], bytes.as_ptr() == at), (&b"input"[..], free));
         }
+    }
+
+    #[test]
+    fn what_takes_bytes_or_text_takes_these() {
+        fn bytes(from: impl AsRef<[u8]>) -> Vec<u8> {
+            from.as_ref().to_vec()
+        }
+        fn text(from: impl AsRef<str>) -> String {
+            from.as_ref().into()
+        }
+        let mut input = *b"lent";
+        assert_eq!(bytes(Payload::from(&mut input[..])), b"lent");
+        assert_eq!(bytes(Payload::from(b"owned".to_vec())), b"owned");
+        assert_eq!(text(Text::from("lent")), "lent");
+        assert_eq!(text(Text::from(String::from("owned"))), "owned");
     }
 
     #[test]
