@@ -6,11 +6,11 @@
 //!
 //! | tungstenite | sockless |
 //! |---|---|
-//! | `connect(url)` | [`Target::parse`], connect and TLS as you like, [`Client::start`], [`Client::receive`] |
+//! | `connect(url)` | [`Target::parse`], connect and TLS as you like, [`Client::start`], [`Client::receive`]; no redirect is followed: it is an [`Answer::Refused`] |
 //! | `client(request, stream)`, `client_with_config` | [`Client::start`] with an [`Offer`] and a [`Config`] |
-//! | `ClientRequestBuilder::with_header`, `with_sub_protocol` | [`Offer::field`], [`Offer::subprotocol`] |
+//! | `ClientRequestBuilder::with_header`, `with_sub_protocol` | [`Offer::field`], [`Offer::subprotocol`]; that the server chooses none is an error only after [`Offer::require_subprotocol`] |
 //! | `accept(stream)`, `accept_with_config` | [`Server::receive`], [`Server::accept`]; a page of another host is refused, unless [`Accept::origins`] or [`Accept::any_origin`] says otherwise |
-//! | `accept_hdr(stream, callback)` | the [`Request`] is a value: look at it, then [`Accept`] or [`Reject`], now or later |
+//! | `accept_hdr(stream, callback)` | the [`Request`] is a value: look at it, then [`Accept`] or [`Reject`], now or later; the subprotocol is no field but [`Accept::subprotocol`] |
 //! | `HandshakeError::Interrupted(MidHandshake)` | `None` of `receive`: call it again with the next read |
 //! | `Error::Http(response)` | [`Answer::Refused`], its content left in the input |
 //! | `create_response`, `derive_accept_key` | feature `http`; [`key::accept`] |
@@ -20,11 +20,11 @@
 //! | `read()` | your read, then [`receive`](Connection::receive) until `None` |
 //! | `Message::Text`, `Binary`, `Ping`, `Pong`, `Close` | [`Event`] of the same names, lent from your buffer; [`into_owned`](Event::into_owned) keeps one |
 //! | `Message::Frame`, `MessageType` | module [`frame`](crate::frame); [`Kind`] |
-//! | `send(message)` | [`send_text`](Connection::send_text), [`send_binary`](Connection::send_binary), then your write |
+//! | `send(message)` | [`send_text`](Connection::send_text), [`send_binary`](Connection::send_binary), [`ping`](Connection::ping), [`pong`](Connection::pong), then your write |
 //! | `write(message)`, `flush()` | the same, then your write when you like: sends append to `out` |
 //! | `Error::WriteBufferFull`, `max_write_buffer_size` | while `out` is not empty, do not read ([the guide](super#backpressure)) |
 //! | a Pong that is queued for the next call | in `out` when `receive` returns |
-//! | `close(Some(CloseFrame { code, reason }))` | [`close(code, reason, out)`](Connection::close), then read on |
+//! | `close(Some(CloseFrame { code, reason }))` | [`close(code, reason, out)`](Connection::close), then read on; for `close(None)`, `CloseCode::NORMAL` and no reason |
 //! | `Error::ConnectionClosed` | [`want`](Connection::want) is no more `Read`; then [`eof`](Connection::eof) says how it ended |
 //! | `Error::AlreadyClosed`, `SendAfterClosing` | [`SendError::Closed`]; nothing was written |
 //! | `can_read`, `can_write` | [`want`](Connection::want) |
