@@ -111,8 +111,8 @@ impl Inbox {
         self.event.is_some()
     }
 
-    /// The event that [`advance`](Self::advance) went to; `None` before it, and for the second
-    /// time if its payload is owned.
+    /// The event that [`advance`](Self::advance) went to; `None` if there was none. One that is
+    /// owned is given once, one that is lent as often as it is asked for.
     pub fn event(&mut self) -> Option<Event<'_>> {
         let (shape, len) = match self.event.take()? {
             Held::Owned(event) => return Some(event),

@@ -26,7 +26,7 @@ use core::fmt;
 
 /// The sending half of a connection.
 ///
-/// Every method appends to `out`, which the caller writes to the peer in order and then clears.
+/// What takes `out` appends to it; the caller writes it to the peer, in order, and clears it.
 ///
 /// ```
 /// use bytes::BytesMut;
