@@ -158,8 +158,11 @@ fn every_rule_of_a_request_has_its_status() {
 fn a_host_that_is_the_same_is_no_contradiction() {
     // RFC 9113 section 8.3.1: an intermediary may keep it.
     for host in ["h.example", "H.EXAMPLE", "h.example:443"] {
-        assert_eq!(with("host", host).unwrap().authority(), "h.example");
+        let request = with("host", host).unwrap();
+        assert_eq!((request.authority(), request.host_differs()), ("h.example", false), "{host}");
     }
+    // Nor is one that is not there, as in all that was HTTP/2 or HTTP/3 from the start.
+    assert!(!request(PSEUDO, FIELDS).unwrap().host_differs());
     for host in ["h.example:80", "h.example:", "", "h"] {
         let refused = with("host", host).map_err(|refusal| refusal.error());
         let is_same = host == "h.example:";

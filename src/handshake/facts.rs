@@ -227,8 +227,7 @@ impl RequestFacts {
     /// absolute-form. It has no key: "requests and responses do not process" one.
     pub(super) fn judge_extended(&mut self, head: &[u8]) -> Result<(), RequestError> {
         self.key = Single::default();
-        let may_have_host =
-            self.host.lines == 0 || self.host.only().is_some() && !self.host_differs(head);
+        let may_have_host = self.host.lines <= 1 && !self.host_differs(head);
         let rules = [
             (may_have_host, RequestError::Host),
             (!self.has_body(head), RequestError::Body),
@@ -302,8 +301,12 @@ impl RequestFacts {
         }
     }
 
+    /// Where there is no Host, as an extended CONNECT has none, nothing is said that could differ.
     pub(super) fn host_differs(&self, head: &[u8]) -> bool {
         let Form::Absolute(default) = self.form else { return false };
+        if self.host.lines == 0 {
+            return false;
+        }
         let parse = |span: Span| Authority::parse(span.of(head));
         match (parse(self.authority), parse(self.host.value)) {
             (Some(target), Some(host)) => !target.is_same(host, default),

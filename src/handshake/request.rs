@@ -59,7 +59,8 @@ impl<'b> PlainRequest<'b> {
     }
 
     /// Whether the target is in absolute-form and names another host than Host does. Parties on
-    /// the way may have gone by the other one.
+    /// the way may have gone by the other one. Never so of an extended CONNECT: a Host beside
+    /// `:authority` has to be the same.
     pub fn host_differs(&self) -> bool {
         self.facts.host_differs(&self.head)
     }
