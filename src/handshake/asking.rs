@@ -7,7 +7,7 @@
 
 use super::accept::Agreed;
 use super::error::ResponseError;
-use super::extended::is_connection_specific;
+use super::extended::{is_connection_specific, is_lower};
 use super::offer::Offer;
 use super::parts::{Lowered, RequestParts};
 use super::response::ResponseFacts;
@@ -88,6 +88,8 @@ impl Asking {
     /// Judges the final response: the connection if it opens one; `None` if it is any other HTTP
     /// response, such as a redirect, or a 401 that asks for credentials.
     ///
+    /// In answer to an extended CONNECT the names of `fields` are in lower case, as they came.
+    ///
     /// # Errors
     /// [`ResponseError`] if no WebSocket server may answer so: reset the stream.
     pub fn receive<'f>(
@@ -106,6 +108,9 @@ impl Asking {
         let words = [&b"HTTP/1.1"[..], b"101", b""];
         let mut written = Written::start(&config, words);
         for (name, value) in fields {
+            if extended && !is_lower(name) {
+                return Err(ResponseError::Field);
+            }
             if extended && is_connection_specific(name) {
                 return Err(ResponseError::ConnectionSpecific);
             }

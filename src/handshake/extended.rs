@@ -117,8 +117,7 @@ fn write<'f>(
     let mut cookies = Vec::new();
     let mut has_cookies = false;
     for (name, value) in fields {
-        // "Field names MUST be converted to lowercase" (RFC 9113 section 8.2).
-        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if !is_lower(name) {
             return Err(RequestError::Field);
         }
         // TE "MUST NOT contain any value other than "trailers"" (RFC 9113 section 8.2.2).
@@ -139,6 +138,12 @@ fn write<'f>(
         written.field(b"cookie", &cookies);
     }
     Ok(written)
+}
+
+/// "Field names MUST be converted to lowercase" (RFC 9113 section 8.2), and a message with one that
+/// is not is malformed (section 8.2.1).
+pub(super) fn is_lower(name: &str) -> bool {
+    !name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Fields that HTTP/2 and HTTP/3 have no use for (RFC 9113 section 8.2.2); with one of them "an
