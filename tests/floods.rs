@@ -283,30 +283,38 @@ fn what_a_host_has_parsed_is_held_within_the_worst_case() {
     let worst = isize::try_from(config.worst_case()).unwrap();
     let (path, long) = (format!("/{}", "p".repeat(1 << 20)), [b'a'; 8000]);
     let version = ("sec-websocket-version", &b"13"[..]);
-    for (path, fields, error) in [
-        ("/", vec![version, ("x", &long), ("cookie", &long)], None),
-        ("/", vec![("cookie", b"a=bcd"); 100_000], Some(RequestError::FieldTooLong)),
-        ("/", vec![("x", b"y"); 100_000], Some(RequestError::TooManyFields)),
-        ("/", vec![("x", &long); 100], Some(RequestError::HeadTooLarge)),
-        (&path, vec![version], Some(RequestError::TargetTooLong)),
+    let pseudo = |path| PseudoHeaders {
+        method: "CONNECT",
+        protocol: Some("websocket"),
+        scheme: Some("https"),
+        authority: Some("h.example"),
+        path: Some(path),
+    };
+    for (fields, error) in [
+        (vec![version, ("x", &long), ("cookie", &long)], None),
+        (vec![("cookie", b"a=bcd"); 100_000], Some(RequestError::FieldTooLong)),
+        (vec![("x", b"y"); 100_000], Some(RequestError::TooManyFields)),
+        (vec![("x", &long); 100], Some(RequestError::HeadTooLarge)),
     ] {
-        let pseudo = PseudoHeaders {
-            method: "CONNECT",
-            protocol: Some("websocket"),
-            scheme: Some("https"),
-            authority: Some("h.example"),
-            path: Some(path),
-        };
-        let (outcome, heap) = counted(|| Request::extended(pseudo, fields, &config));
+        let (outcome, heap) = counted(|| Request::extended(pseudo("/"), fields, &config));
         assert_eq!(outcome.err().map(|refusal| refusal.error()), error);
         assert!(heap.peak <= worst, "{error:?}: {heap:?} of {worst}");
     }
-    #[cfg(feature = "http")]
+    // What is too long for a head is not put together first, be a line as long as it likes.
+    for (max_line, error) in
+        [(config.max_line, RequestError::TargetTooLong), (usize::MAX, RequestError::HeadTooLarge)]
     {
-        let request = http::Request::get(&path[..60_000]).body(()).unwrap();
-        let (refused, heap) = counted(|| Request::from_http(&request, None, &config).unwrap_err());
-        assert_eq!(refused.error(), RequestError::TargetTooLong);
+        config.max_line = max_line;
+        let (outcome, heap) = counted(|| Request::extended(pseudo(&path), [version], &config));
+        assert_eq!(outcome.unwrap_err().error(), error);
         assert!(heap.peak <= worst, "{heap:?} of {worst}");
+        #[cfg(feature = "http")]
+        for target in [&path[..60_000], &format!("http://{}/", "h".repeat(60_000))] {
+            let request = http::Request::get(target).body(()).unwrap();
+            let (outcome, heap) = counted(|| Request::from_http(&request, None, &config));
+            assert_eq!(outcome.unwrap_err().error(), error);
+            assert!(heap.peak <= worst, "{heap:?} of {worst}");
+        }
     }
 }
 

@@ -105,8 +105,7 @@ impl Asking {
             _ => return Err(ResponseError::Status),
         }
         let config = self.config;
-        let words = [&b"HTTP/1.1"[..], b"101", b""];
-        let mut written = Written::start(&config, words);
+        let mut written = Written::start(&config, &[&[b"HTTP/1.1"], &[b"101"], &[b""]]);
         for (name, value) in fields {
             if extended && !is_lower(name) {
                 return Err(ResponseError::Field);

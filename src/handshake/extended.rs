@@ -32,7 +32,6 @@ use super::request::Request;
 use super::written::Written;
 use crate::config::Config;
 use alloc::borrow::Cow;
-use alloc::format;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -109,11 +108,8 @@ fn write<'f>(
     if !is_fine {
         return Err(RequestError::PseudoHeader);
     }
-    if authority.len().saturating_add(path.len()) > config.max_line {
-        return Err(RequestError::TargetTooLong);
-    }
-    let target = format!("{scheme}://{authority}{path}");
-    let mut written = Written::start(config, [b"CONNECT", target.as_bytes(), b"HTTP/1.1"]);
+    let target = [scheme, "://", authority, path].map(str::as_bytes);
+    let mut written = Written::start(config, &[&[b"CONNECT"], &target, &[b"HTTP/1.1"]]);
     let mut cookies = Vec::new();
     let mut has_cookies = false;
     for (name, value) in fields {

@@ -9,7 +9,7 @@
 use super::accept::Agreed;
 use super::asking::Asking;
 use super::client::draw_key;
-use super::error::{RequestError, ResponseError};
+use super::error::ResponseError;
 use super::facts::RequestFacts;
 use super::offer::Offer;
 use super::parts::{Lowered, PseudoHeaders, RequestParts, ResponseParts};
@@ -23,7 +23,6 @@ use crate::keys::Keys;
 use ::http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use alloc::borrow::Cow;
-use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
@@ -80,13 +79,14 @@ impl Request<'static> {
                 return Self::extended(pseudo, fields(request.headers()), config);
             }
         };
-        let size = request.uri().path_and_query().map_or(0, |resource| resource.as_str().len());
-        if size > config.max_line {
-            return Err(Refusal::of_upgrade(RequestError::TargetTooLong));
-        }
-        let target = request.uri().to_string();
-        let words = [request.method().as_str(), &target, version];
-        let mut written = Written::start(config, words.map(str::as_bytes));
+        // In its parts, as `Display` writes it: what is too long is not put together first.
+        let uri = request.uri();
+        let (scheme, colon) = uri.scheme_str().map_or(("", ""), |scheme| (scheme, "://"));
+        let authority = uri.authority().map_or("", Authority::as_str);
+        let (mark, query) = uri.query().map_or(("", ""), |query| ("?", query));
+        let target = [scheme, colon, authority, uri.path(), mark, query].map(str::as_bytes);
+        let method = request.method().as_str().as_bytes();
+        let mut written = Written::start(config, &[&[method], &target, &[version.as_bytes()]]);
         for (name, value) in fields(request.headers()) {
             written.field(name.as_bytes(), value);
         }

@@ -20,15 +20,17 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// A head that starts with these words, a space between them.
-    pub(super) fn start<'a>(config: &Config, words: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    /// A head that starts with these words, a space between them, each word in its parts.
+    pub(super) fn start(config: &Config, words: &[&[&[u8]]]) -> Self {
         let (head, max) = (Vec::new(), config.max_head);
         let mut written = Self { head, max, error: None };
         for word in words {
             if !written.head.is_empty() {
                 written.put(b" ");
             }
-            written.value(word);
+            for part in *word {
+                written.value(part);
+            }
         }
         written.put(b"\r\n");
         written
@@ -86,7 +88,8 @@ mod tests {
 
     fn read(words: [&str; 3], fields: &[(&str, &str)]) -> Result<String, RequestError> {
         let config = Config::default();
-        let mut written = Written::start(&config, words.map(str::as_bytes));
+        let [method, target, version] = words.map(|word| [word.as_bytes()]);
+        let mut written = Written::start(&config, &[&method, &target, &version]);
         for (name, value) in fields {
             written.field(name.as_bytes(), value.as_bytes());
         }
@@ -116,7 +119,7 @@ mod tests {
             assert_eq!(read(words, &[fields]), Err(error), "{words:?} {fields:?}");
         }
         let config = Config::default();
-        assert_eq!(Written::start(&config, [&b""[..]]).head, b"\r\n");
+        assert_eq!(Written::start(&config, &[&[b""]]).head, b"\r\n");
     }
 
     // req: X-06
@@ -134,7 +137,7 @@ mod tests {
         let large = vec![("a", &long[..8000]); 3];
         assert_eq!(read(line, &large), Err(RequestError::HeadTooLarge));
         let config = Config::default();
-        let mut written = Written::start(&config, [&b"GET"[..]]);
+        let mut written = Written::start(&config, &[&[b"GET"]]);
         for _ in 0..1000 {
             written.field(b"a", long.as_bytes());
         }
