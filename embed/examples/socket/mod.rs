@@ -1,7 +1,7 @@
 //! A WebSocket over anything that tokio reads and writes: TCP, TLS, an upgraded connection of hyper.
 //!
 //! Nothing is in a future that is not in the socket: drop one at any await, nothing is lost and
-//! nothing is sent twice.
+//! nothing is sent twice. Where writing fails, reading goes on: why the peer left may be read yet.
 #![allow(dead_code, reason = "each example needs a part of it")]
 
 pub mod accept;
@@ -30,6 +30,8 @@ pub struct Socket<T> {
     timers: Keepalive,
     alarm: Pin<Box<Sleep>>,
     start: Instant,
+    /// Why nothing more can be written.
+    mute: Option<io::ErrorKind>,
     closed: Option<Closed>,
 }
 
@@ -46,7 +48,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         let mut timers = Keepalive::new(config, start.elapsed());
         timers.phase(Phase::Open, start.elapsed());
         let alarm = Box::pin(sleep_until(start));
-        Self { io, connection, inbox, out: BytesMut::new(), timers, alarm, start, closed: None }
+        let (out, mute, closed) = (BytesMut::new(), None, None);
+        Self { io, connection, inbox, out, timers, alarm, start, mute, closed }
     }
 
     /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes.
@@ -62,9 +65,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 return Poll::Ready(Ok(false));
             }
             self.poll_timers(cx)?;
-            let written = self.poll_flush(cx)?.is_ready();
+            let mute = self.mute;
+            let written = matches!(self.poll_flush(cx), Poll::Ready(Ok(())));
+            if self.mute != mute {
+                continue; // to what is due now
+            }
             if written && self.connection.want() == Want::CloseNow {
-                ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+                let _ = Pin::new(&mut self.io).poll_shutdown(cx); // what is wrong, the read tells
             }
             // Who does not read what it is sent is not read from.
             if self.out.len() > BACKLOG {
@@ -73,17 +80,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             let mut room = ReadBuf::new(self.inbox.room());
             let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut room));
             let n = room.filled().len();
-            match read {
-                Ok(()) if n > 0 => {
+            // Once both Closes have passed, how the transport ends is of no interest.
+            let error = match (self.mute, read) {
+                (_, Ok(())) if n > 0 => {
                     self.inbox.filled(n);
                     self.timers.heard(self.start.elapsed());
+                    continue;
                 }
-                // Once both Closes have passed, how the transport ends is of no interest.
-                Err(error) if self.connection.want() == Want::Read => {
-                    return Poll::Ready(Err(error));
+                (Some(kind), _) => kind.into(),
+                (None, Err(error)) if self.connection.want() == Want::Read => error,
+                (None, _) => {
+                    self.closed = Some(self.connection.eof());
+                    continue;
                 }
-                _ => self.closed = Some(self.connection.eof()),
-            }
+            };
+            self.closed = Some(self.connection.abort());
+            return Poll::Ready(Err(error));
         }
         Poll::Ready(Ok(true))
     }
@@ -99,8 +111,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         Some((event, &mut self.connection, &mut self.out))
     }
 
-    /// Writes all that waits to be written.
+    /// Writes all that waits to be written. Once that has failed, it is dropped.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = match self.mute {
+            Some(kind) => Poll::Ready(Err(kind.into())),
+            None => self.poll_write(cx),
+        };
+        if let Poll::Ready(Err(error)) = &flushed {
+            self.mute = Some(error.kind());
+            self.out.clear();
+        }
+        flushed
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.out.is_empty() {
             let n = ready!(Pin::new(&mut self.io).poll_write(cx, &self.out))?;
             if n == 0 {
@@ -117,7 +141,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Pings, and gives up a peer that is silent.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if !self.connection.is_open() {
+        if !self.connection.is_open() || self.mute.is_some() {
             self.timers.phase(Phase::Closing, self.start.elapsed());
         }
         while let Some(at) = self.timers.next() {

@@ -1,0 +1,130 @@
+//! A transport that fails: what the peer said before that is told, and then how it ended.
+
+#[path = "../examples/socket/mod.rs"]
+mod socket;
+
+use bytes::BytesMut;
+use futures_util::StreamExt as _;
+use socket::Socket;
+use socket::messages::Messages;
+use sockless::{CloseCode, Config, Connection, Event, Keys};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Gives `input` in pieces, and fails as it is told to.
+#[derive(Default)]
+struct Failing {
+    input: VecDeque<Vec<u8>>,
+    /// What reading ends with; `None` is the peer's end.
+    at_end: Option<io::ErrorKind>,
+    written: Vec<u8>,
+    /// Writing fails from this many bytes on.
+    takes: Option<usize>,
+    cannot_shut: bool,
+}
+
+impl AsyncRead for Failing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.input.pop_front() {
+            Some(piece) => room.put_slice(&piece),
+            None => return Poll::Ready(self.at_end.map_or(Ok(()), |kind| Err(kind.into()))),
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Failing {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let room = self.takes.map_or(usize::MAX, |takes| takes - self.written.len());
+        if room == 0 {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let n = room.min(bytes.len());
+        self.written.extend_from_slice(&bytes[..n]);
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = if self.cannot_shut { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) };
+        Poll::Ready(result)
+    }
+}
+
+/// Frames of a server.
+fn from_server(write: impl FnOnce(&mut Connection, &mut BytesMut)) -> Vec<u8> {
+    let (mut server, mut wire) = (Connection::server(Arc::default()), BytesMut::new());
+    write(&mut server, &mut wire);
+    wire.to_vec()
+}
+
+fn client(io: Failing, config: Config) -> Socket<Failing> {
+    let (config, keys) = (Arc::new(config), Keys::new(|key| *key = [7; 4]));
+    Socket::new(io, Connection::client(Arc::clone(&config), keys), config, &[])
+}
+
+/// A server that has had enough says why and hangs up, in the middle of what it is sent.
+fn had_enough() -> Failing {
+    let text = from_server(|server, wire| server.send_text("stop", wire).unwrap());
+    let close =
+        from_server(|server, wire| server.close(CloseCode::MESSAGE_TOO_BIG, "", wire).unwrap());
+    Failing { input: [text, close].into(), takes: Some(1000), ..Failing::default() }
+}
+
+#[tokio::test]
+async fn what_came_before_a_write_failed_is_told() {
+    for at_end in [None, Some(io::ErrorKind::ConnectionReset)] {
+        let mut socket = client(Failing { at_end, ..had_enough() }, Config::default());
+        let (connection, out) = socket.sender();
+        connection.send_binary(&[0; 100_000], out).unwrap();
+        let (event, ..) = socket.next().await.unwrap().unwrap();
+        assert_eq!(event, Event::Text("stop".into()));
+        let (event, connection, out) = socket.next().await.unwrap().unwrap();
+        assert!(matches!(event, Event::Close(close) if close.code == CloseCode::MESSAGE_TOO_BIG));
+        assert!(connection.send_binary(b"late", out).is_err());
+        // Our Close did not pass.
+        let error = socket.next().await.map(drop).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_after_its_error() {
+    let mut messages = Messages(client(had_enough(), Config::default()));
+    let (connection, out) = messages.0.sender();
+    connection.send_binary(&[0; 100_000], out).unwrap();
+    let items: Vec<_> = messages.by_ref().take(10).collect().await;
+    let items: Vec<_> = items.iter().map(Result::is_ok).collect();
+    assert_eq!(items, [true, true, false]);
+}
+
+#[tokio::test]
+async fn how_a_transport_ends_after_both_closes_is_of_no_interest() {
+    for at_end in [None, Some(io::ErrorKind::ConnectionReset)] {
+        let (config, mut wire) = (Arc::new(Config::default()), BytesMut::new());
+        let mut client = Connection::client(Arc::clone(&config), Keys::new(|key| *key = [7; 4]));
+        client.close(CloseCode::NORMAL, "", &mut wire).unwrap();
+        let input = [wire.to_vec()].into();
+        let io = Failing { input, at_end, cannot_shut: true, ..Failing::default() };
+        let mut socket = Socket::new(io, Connection::server(Arc::clone(&config)), config, &[]);
+        assert!(matches!(socket.next().await.unwrap(), Some((Event::Close(_), ..))));
+        assert!(socket.next().await.unwrap().is_none());
+        let closed = socket.closed().unwrap();
+        assert_eq!((closed.code, closed.clean), (CloseCode::NORMAL, true));
+    }
+}
