@@ -13,6 +13,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Gives `input` in pieces, and fails as it is told to.
@@ -126,5 +127,19 @@ async fn how_a_transport_ends_after_both_closes_is_of_no_interest() {
         assert!(socket.next().await.unwrap().is_none());
         let closed = socket.closed().unwrap();
         assert_eq!((closed.code, closed.clean), (CloseCode::NORMAL, true));
+    }
+}
+
+#[tokio::test]
+async fn timers_may_be_longer_than_time() {
+    for long in [Duration::from_secs(1 << 62), Duration::from_secs(u64::MAX / 2), Duration::MAX] {
+        let mut config = Config::default();
+        (config.ping_interval, config.idle_timeout) = (Some(long), Some(long));
+        (config.close_timeout, config.pong_timeout) = (long, Some(long));
+        let text = from_server(|server, wire| server.send_text("hi", wire).unwrap());
+        let mut socket = client(Failing { input: [text].into(), ..Failing::default() }, config);
+        assert!(matches!(socket.next().await.unwrap(), Some((Event::Text(_), ..))));
+        socket.close(CloseCode::NORMAL, "");
+        assert!(socket.next().await.unwrap().is_none());
     }
 }

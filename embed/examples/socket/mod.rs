@@ -144,9 +144,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         if !self.connection.is_open() || self.mute.is_some() {
             self.timers.phase(Phase::Closing, self.start.elapsed());
         }
-        while let Some(at) = self.timers.next() {
-            if self.alarm.deadline() != self.start + at {
-                self.alarm.as_mut().reset(self.start + at);
+        // What is due beyond the end of time is not due.
+        while let Some(at) = self.timers.next().and_then(|at| self.start.checked_add(at)) {
+            if self.alarm.deadline() != at {
+                self.alarm.as_mut().reset(at);
             }
             if self.alarm.as_mut().poll(cx).is_pending() {
                 break;
