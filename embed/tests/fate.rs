@@ -4,9 +4,10 @@
 mod socket;
 
 use bytes::BytesMut;
-use futures_util::StreamExt as _;
+use futures_util::future::join;
+use futures_util::{SinkExt as _, StreamExt};
 use socket::Socket;
-use socket::messages::Messages;
+use socket::messages::{Message, Messages};
 use sockless::{CloseCode, Config, Connection, Event, Keys};
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, duplex};
 
 /// Gives `input` in pieces, and fails as it is told to.
 #[derive(Default)]
@@ -142,4 +143,34 @@ async fn timers_may_be_longer_than_time() {
         socket.close(CloseCode::NORMAL, "");
         assert!(socket.next().await.unwrap().is_none());
     }
+}
+
+/// Frames larger than what waits on either side, both ways at once: a socket that stops reading
+/// while it cannot write would wait for a peer that does the same.
+#[tokio::test]
+async fn a_stream_is_read_whatever_waits_in_its_sink() {
+    const COUNT: usize = 8;
+    let ((near, far), config) = (duplex(1 << 16), Arc::new(Config::default()));
+    let mut echo = Socket::new(far, Connection::server(Arc::clone(&config)), config.clone(), &[]);
+    tokio::spawn(async move {
+        while let Some((event, connection, out)) = echo.next().await.unwrap() {
+            if let Event::Binary(data) = event {
+                connection.send_binary(&data, out).unwrap();
+            }
+        }
+    });
+    let connection = Connection::client(Arc::clone(&config), Keys::new(|key| *key = [7; 4]));
+    let messages = Messages(Socket::new(near, connection, config, &[]));
+    let (mut sink, stream) = StreamExt::split::<Message>(messages);
+    let sending = async {
+        for _ in 0..COUNT {
+            sink.feed(Message::Binary(vec![1; 1 << 20])).await.unwrap();
+        }
+        sink.flush().await.unwrap();
+    };
+    let reading = stream.take(COUNT).fold(0, async |sum, event| match event.unwrap() {
+        Event::Binary(data) => sum + data.len(),
+        _ => sum,
+    });
+    assert_eq!(join(sending, reading).await.1, COUNT << 20);
 }

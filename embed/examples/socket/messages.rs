@@ -19,9 +19,11 @@ pub enum Message {
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Messages<T> {
     type Item = io::Result<Event<'static>>;
 
+    /// Whatever waits to be written, it reads: what bounds that is [`Sink::poll_ready`], and a peer
+    /// that does as much would wait for this one.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let socket = &mut self.get_mut().0;
-        Poll::Ready(match ready!(socket.poll_advance(cx)) {
+        Poll::Ready(match ready!(socket.poll_advance(cx, usize::MAX)) {
             Ok(_) => socket.event().map(|(event, ..)| Ok(event.into_owned())),
             Err(error) => Some(Err(error)),
         })
@@ -59,7 +61,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Messages<T> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.get_mut().0;
         socket.close(CloseCode::NORMAL, "");
-        while ready!(socket.poll_advance(cx))? {}
+        while ready!(socket.poll_advance(cx, usize::MAX))? {}
         Poll::Ready(Ok(()))
     }
 }

@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How much may wait to be written before no more is read.
+/// How much may wait to be written before [`Socket::next`] reads no more, and a `Sink` is full.
 const BACKLOG: usize = 1 << 20;
 
 pub struct Socket<T> {
@@ -52,14 +52,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         Self { io, connection, inbox, out, timers, alarm, start, mute, closed }
     }
 
-    /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes.
+    /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes: who
+    /// does not read what it is sent is not read from.
     pub async fn next(&mut self) -> io::Result<Option<Lent<'_>>> {
-        poll_fn(|cx| self.poll_advance(cx)).await?;
+        poll_fn(|cx| self.poll_advance(cx, BACKLOG)).await?;
         Ok(self.event())
     }
 
-    /// Goes to the next event; false at the end.
-    pub fn poll_advance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    /// Goes to the next event; false at the end. While more than `backlog` waits to be written, it
+    /// reads nothing.
+    pub fn poll_advance(&mut self, cx: &mut Context<'_>, backlog: usize) -> Poll<io::Result<bool>> {
         while !self.inbox.advance(&mut self.connection, &mut self.out) {
             if self.closed.is_some() {
                 return Poll::Ready(Ok(false));
@@ -73,8 +75,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             if written && self.connection.want() == Want::CloseNow {
                 let _ = Pin::new(&mut self.io).poll_shutdown(cx); // what is wrong, the read tells
             }
-            // Who does not read what it is sent is not read from.
-            if self.out.len() > BACKLOG {
+            if self.out.len() > backlog {
                 return Poll::Pending;
             }
             let mut room = ReadBuf::new(self.inbox.room());
@@ -173,7 +174,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         self.timers.phase(Phase::Closing, self.start.elapsed());
     }
 
-    /// To send without having received: messages are written by [`next`](Self::next).
+    /// To send without having received: messages are written by [`next`](Self::next). Where both
+    /// ends have more waiting than it reads with, neither reads: wait for the output to be shorter.
     pub fn sender(&mut self) -> (&mut Connection, &mut BytesMut) {
         (&mut self.connection, &mut self.out)
     }
