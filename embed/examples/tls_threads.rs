@@ -96,7 +96,12 @@ fn serve(stream: TcpStream, tls_config: Arc<ServerConfig>) -> io::Result<()> {
         };
         let left = input.len();
         write(&mut tls, &mut out)?;
-        let Some((connection, agreed)) = opened else { return Ok(()) };
+        let Some((connection, agreed)) = opened else {
+            shut_down(&mut tls);
+            // To close with input unread would reset the connection, and could destroy the answer.
+            while tls.read(&mut scratch).is_ok_and(|n| n > 0) {}
+            return Ok(());
+        };
         println!("{}", agreement(&agreed));
         // What came behind the handshake is frames already.
         break (connection, n - left, n);
@@ -106,10 +111,7 @@ fn serve(stream: TcpStream, tls_config: Arc<ServerConfig>) -> io::Result<()> {
         echo(&mut connection, &mut scratch[start..end_at], &mut out);
         write(&mut tls, &mut out)?;
         if connection.want() == Want::CloseNow {
-            // TLS says that it ends, and so does TCP; what still comes is dropped.
-            tls.conn.send_close_notify();
-            tls.flush()?;
-            tls.sock.stream.shutdown(Shutdown::Write)?;
+            shut_down(&mut tls); // what still comes is dropped
             tls.sock.deadline.get_or_insert(Instant::now() + config.close_timeout);
         }
         (start, end_at) = match tls.read(&mut scratch) {
@@ -135,6 +137,13 @@ fn echo(connection: &mut Connection, mut input: &mut [u8], out: &mut BytesMut) {
             _ => Ok(()),
         };
     }
+}
+
+/// TLS says that it ends, and so does TCP. What is wrong, the read tells.
+fn shut_down(tls: &mut Tls) {
+    tls.conn.send_close_notify();
+    let _ = tls.flush();
+    let _ = tls.sock.stream.shutdown(Shutdown::Write);
 }
 
 fn write(tls: &mut Tls, out: &mut BytesMut) -> io::Result<()> {

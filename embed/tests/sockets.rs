@@ -122,3 +122,21 @@ fn a_crowd() {
         }
     }
 }
+
+/// Who is refused and sends on reads the answer and then the end, not a reset.
+#[test]
+fn refused_amid_sending() {
+    for name in ["std_server", "mio_server", "io_uring_server", "tokio_server", "tokio_chat"] {
+        let Some(server) = Server::start(name) else {
+            println!("NOT RUN: {name}, which this kernel refuses");
+            continue;
+        };
+        let mut refused = TcpStream::connect(&server.address).unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{}", "more".repeat(20_000));
+        refused.write_all(request.as_bytes()).unwrap();
+        refused.shutdown(Shutdown::Write).unwrap();
+        let mut response = String::new();
+        let read = refused.read_to_string(&mut response);
+        assert!(read.is_ok() && response.starts_with("HTTP/1.1 426 "), "{name}: {read:?}");
+    }
+}

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 /// A connection, and what came behind the handshake.
 pub type Opened<T> = (T, Connection, Agreed, Vec<u8>);
 
-/// `None` if the client was refused.
+/// `None` if the client was refused, and has had the time to read why.
 pub async fn accept<T>(
     mut io: T,
     config: Arc<Config>,
@@ -37,6 +37,16 @@ where
         };
         timeout_at(deadline, io.write_all(&out)).await??;
         timeout_at(deadline, io.flush()).await??;
-        return Ok(opened.map(|(connection, agreed)| (io, connection, agreed, input.to_vec())));
+        if let Some((connection, agreed)) = opened {
+            return Ok(Some((io, connection, agreed, input.to_vec())));
+        }
+        // To close with input unread would reset the connection, and could destroy the answer.
+        let end = async {
+            io.shutdown().await?;
+            while io.read(&mut scratch).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = timeout_at(deadline, end).await; // all is said, however it ends
+        return Ok(None);
     }
 }
