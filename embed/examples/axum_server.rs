@@ -14,6 +14,7 @@ use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use socket::{Socket, echo::echo};
 use sockless::handshake::{self, Accept};
+use sockless_embed::complain;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -47,7 +48,7 @@ async fn conversation(mut request: Request) -> Response {
             Err(late) => Err(late.into()),
         };
         if let Err(error) = talked {
-            eprintln!("{error}");
+            complain(error);
         }
     });
     Response::<Bytes>::from(response).map(Body::from)

@@ -13,6 +13,7 @@ use http::{Method, Response};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use socket::{Socket, echo::echo};
 use sockless::handshake::{Accept, Request};
+use sockless_embed::complain;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::error::Error;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Err(error) = serve(acceptor, stream).await {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }
@@ -63,7 +64,7 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> Result<(), Box<dyn E
         let (request, respond) = accepted?;
         tokio::spawn(async move {
             if let Err(error) = answer(request, respond).await {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }
@@ -75,7 +76,7 @@ async fn answer(
     request: http::Request<h2::RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    eprintln!("{} {} {:?}", request.method(), request.uri().path(), request.version());
+    complain(format_args!("{} {} {:?}", request.method(), request.uri().path(), request.version()));
     if request.method() == Method::GET {
         let page = Response::builder().header("content-type", "text/html").body(())?;
         respond.send_response(page, false)?.send_data(PAGE.into(), true)?;

@@ -10,6 +10,7 @@ use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use socket::{Socket, echo::echo};
 use sockless::handshake::{Accept, PseudoHeaders, Request, ResponseParts};
+use sockless_embed::complain;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::io;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = served {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }
@@ -53,7 +54,7 @@ async fn serve(connection: Connection) -> io::Result<()> {
         let (send, receive) = connection.accept_bi().await?;
         tokio::spawn(async move {
             if let Err(error) = answer(send, receive).await {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }
@@ -70,7 +71,7 @@ async fn answer(mut send: SendStream, mut receive: RecvStream) -> io::Result<()>
         authority: head.get(":authority"),
         path: head.get(":path"),
     };
-    eprintln!("{} {} HTTP/3", pseudo.method, pseudo.path.unwrap_or_default());
+    complain(format_args!("{} {} HTTP/3", pseudo.method, pseudo.path.unwrap_or_default()));
     let fields = head.as_ref().iter().filter(|(name, _)| !name.starts_with(':'));
     let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let opened = Request::extended(pseudo, fields, &config)

@@ -11,6 +11,7 @@ mod echo;
 use bytes::{Buf, BytesMut};
 use echo::Echo;
 use io_uring::{IoUring, opcode, squeue, types};
+use sockless_embed::{complain, say};
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -74,7 +75,7 @@ fn main() -> io::Result<()> {
                 Ok(()) => peer.submit(&mut ring, number, now)?,
                 Err(error) => {
                     if !peer.echo.ended() {
-                        eprintln!("lost: {error}");
+                        complain(format_args!("lost: {error}"));
                     }
                     *slot = None; // nothing of it is under way
                 }
@@ -95,7 +96,7 @@ fn push(ring: &mut IoUring, entries: &[squeue::Entry]) -> io::Result<()> {
 impl Peer {
     fn new(socket: TcpStream, now: Duration) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        let (echo, timeout) = (Echo::new(now, |line| println!("{line}")), types::Timespec::new());
+        let (echo, timeout) = (Echo::new(now, |line| say(line)), types::Timespec::new());
         Ok(Self { socket, echo, timeout, input: vec![0; 64 << 10], out: BytesMut::new() })
     }
 

@@ -11,6 +11,7 @@ use bytes::{Buf, BytesMut};
 use echo::Echo;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use sockless_embed::{complain, say};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -50,7 +51,7 @@ fn main() -> io::Result<()> {
             count += 1;
             let both = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut socket, Token(count), both)?;
-            let (echo, out) = (Echo::new(now, |line| println!("{line}")), BytesMut::new());
+            let (echo, out) = (Echo::new(now, |line| say(line)), BytesMut::new());
             peers.insert(Token(count), Peer { socket, echo, out });
         };
         let late = peers.iter().filter(|(_, peer)| peer.echo.next().is_some_and(|due| due <= now));
@@ -59,7 +60,7 @@ fn main() -> io::Result<()> {
             let Some(peer) = peers.get_mut(&token) else { continue };
             if let Err(error) = peer.turn(&mut scratch, now) {
                 if !peer.echo.ended() {
-                    eprintln!("lost: {error}");
+                    complain(format_args!("lost: {error}"));
                 }
                 peers.remove(&token);
             }

@@ -7,6 +7,7 @@ mod echo;
 
 use bytes::BytesMut;
 use echo::Echo;
+use sockless_embed::{complain, say};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -25,8 +26,9 @@ fn main() -> io::Result<()> {
             continue;
         };
         // Where no thread can be had, the peer is gone again, and the others stay.
-        let _ = thread::Builder::new()
-            .spawn(move || serve(&socket).unwrap_or_else(|error| eprintln!("lost: {error}")));
+        let _ = thread::Builder::new().spawn(move || {
+            serve(&socket).unwrap_or_else(|error| complain(format_args!("lost: {error}")))
+        });
     }
     Ok(())
 }
@@ -35,7 +37,7 @@ fn serve(mut socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(STUCK))?;
     let clock = Instant::now();
-    let mut peer = Echo::new(clock.elapsed(), |line| println!("{line}"));
+    let mut peer = Echo::new(clock.elapsed(), |line| say(line));
     let (mut scratch, mut out) = (vec![0; 64 << 10], BytesMut::new());
     loop {
         while !out.is_empty() {

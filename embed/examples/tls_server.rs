@@ -7,6 +7,7 @@ mod socket;
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use socket::{Socket, accept::accept, echo::echo};
 use sockless::handshake::Accept;
+use sockless_embed::complain;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::io;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Err(error) = serve(acceptor, stream).await {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }

@@ -8,6 +8,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sockless::handshake::{Accept, Asked, Server};
 use sockless::{Connection, Event, Want};
 use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
+use sockless_embed::{complain, say};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -67,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Where no thread can be had, the peer is gone again, and the others stay.
         let _ = std::thread::Builder::new().spawn(move || {
             if let Err(error) = serve(stream, config) {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }
@@ -102,7 +103,7 @@ fn serve(stream: TcpStream, tls_config: Arc<ServerConfig>) -> io::Result<()> {
             while tls.read(&mut scratch).is_ok_and(|n| n > 0) {}
             return Ok(());
         };
-        println!("{}", agreement(&agreed));
+        say(agreement(&agreed));
         // What came behind the handshake is frames already.
         break (connection, n - left, n);
     };
@@ -123,13 +124,13 @@ fn serve(stream: TcpStream, tls_config: Arc<ServerConfig>) -> io::Result<()> {
             break;
         }
     }
-    println!("{}", end(&connection.eof()));
+    say(end(&connection.eof()));
     Ok(())
 }
 
 fn echo(connection: &mut Connection, mut input: &mut [u8], out: &mut BytesMut) {
     while let Some(event) = connection.receive(&mut input, out) {
-        println!("{}", line(&event));
+        say(line(&event));
         // After a Close of our own there is no answer.
         let _ = match event {
             Event::Text(text) => connection.send_text(&text, out),

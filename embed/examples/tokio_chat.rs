@@ -10,6 +10,7 @@ use sockless::deflate::Policy;
 use sockless::handshake::Accept;
 use sockless::{CloseCode, Closed, Event, Prepared, Receiver, Reply, Sender, Want};
 use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
+use sockless_embed::{complain, say};
 use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
@@ -42,7 +43,7 @@ async fn main() -> io::Result<()> {
         let room = room.clone();
         tokio::spawn(async move {
             if let Err(error) = serve(stream, room).await {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }
@@ -53,7 +54,7 @@ async fn serve(stream: TcpStream, room: Room) -> io::Result<()> {
     let opened =
         accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
     let Some((stream, connection, agreed, rest)) = opened.await? else { return Ok(()) };
-    println!("{}", agreement(&agreed));
+    say(agreement(&agreed));
     let (mut receiver, sender) = connection.split();
     let (reader, writer) = stream.into_split();
     // One reply is under way at most: the reader merges what is owed meanwhile.
@@ -68,7 +69,7 @@ async fn serve(stream: TcpStream, room: Room) -> io::Result<()> {
     // The transport has ended: what either half knows of that makes the end.
     let (code, reason) = receiver.eof();
     let clean = writing.await.map_err(io::Error::other)??.eof();
-    println!("{}", end(&Closed { code, reason, clean }));
+    say(end(&Closed { code, reason, clean }));
     read
 }
 
@@ -92,7 +93,7 @@ async fn read(
     loop {
         let mut input = &mut buffer[..n];
         while let Some(event) = receiver.receive(&mut input) {
-            println!("{}", line(&event));
+            say(line(&event));
             reply = match (reply, event.reply()) {
                 (Some(older), Some(newer)) => Some(older.merge(newer)),
                 (older, newer) => newer.or(older),

@@ -5,6 +5,7 @@ mod socket;
 
 use socket::{Socket, accept::accept, echo::echo};
 use sockless::handshake::Accept;
+use sockless_embed::complain;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::io;
 use std::time::Duration;
@@ -22,7 +23,7 @@ async fn main() -> io::Result<()> {
         };
         tokio::spawn(async move {
             if let Err(error) = serve(stream).await {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }

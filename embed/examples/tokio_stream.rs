@@ -9,6 +9,7 @@ use socket::{Socket, accept::accept};
 use sockless::Event;
 use sockless::handshake::Accept;
 use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
+use sockless_embed::{complain, say};
 use std::io;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +26,7 @@ async fn main() -> io::Result<()> {
         };
         tokio::spawn(async move {
             if let Err(error) = serve(stream).await {
-                eprintln!("{error}");
+                complain(error);
             }
         });
     }
@@ -36,10 +37,10 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
     let opened =
         accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
     let Some((stream, connection, agreed, rest)) = opened.await? else { return Ok(()) };
-    println!("{}", agreement(&agreed));
+    say(agreement(&agreed));
     let mut messages = Messages(Socket::new(stream, connection, server_config(), &rest));
     while let Some(event) = messages.next().await.transpose()? {
-        println!("{}", line(&event));
+        say(line(&event));
         match event {
             Event::Text(text) => messages.feed(Message::Text(text.into_string())).await?,
             Event::Binary(data) => messages.feed(Message::Binary(data.to_vec())).await?,
@@ -47,7 +48,7 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
         }
     }
     if let Some(closed) = messages.0.closed() {
-        println!("{}", end(closed));
+        say(end(closed));
     }
     Ok(())
 }

@@ -2,5 +2,20 @@
 #![no_std]
 
 extern crate alloc;
+extern crate std;
 
 pub mod conversation;
+
+use core::fmt::Display;
+use std::io::{Write as _, stderr, stdout};
+
+/// Prints a line of a server's account. `println!` would panic where nobody reads it any more, and
+/// take the peer with it, or all of them.
+pub fn say(line: impl Display) {
+    let _ = writeln!(stdout(), "{line}");
+}
+
+/// Prints what went wrong, or what was asked for.
+pub fn complain(why: impl Display) {
+    let _ = writeln!(stderr(), "{why}");
+}

@@ -1,9 +1,10 @@
 //! The conversation over sockets that the examples drive themselves: threads, readiness,
 //! completions. Each server is a program, so is each client; what they print is the transcript.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write, empty};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 const TRANSCRIPT: &str = include_str!("../transcript.txt");
 /// What `io_uring_server` ends with where the kernel refuses it.
@@ -21,14 +22,14 @@ fn example(name: &str) -> Command {
 /// A running server; `None` if the kernel refuses what it needs.
 struct Server {
     process: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Box<dyn BufRead>,
     address: String,
 }
 
 impl Server {
     fn start(name: &str) -> Option<Self> {
         let mut process = example(name).arg("127.0.0.1:0").spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        let mut lines = Box::new(BufReader::new(process.stdout.take().unwrap()));
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
         if first.is_empty() && process.wait().unwrap().code() == Some(REFUSED) {
@@ -126,7 +127,7 @@ fn a_crowd() {
 /// Who is refused and sends on reads the answer and then the end, not a reset.
 #[test]
 fn refused_amid_sending() {
-    for name in ["std_server", "mio_server", "io_uring_server", "tokio_server", "tokio_chat"] {
+    for name in SERVERS {
         let Some(server) = Server::start(name) else {
             println!("NOT RUN: {name}, which this kernel refuses");
             continue;
@@ -138,5 +139,46 @@ fn refused_amid_sending() {
         let mut response = String::new();
         let read = refused.read_to_string(&mut response);
         assert!(read.is_ok() && response.starts_with("HTTP/1.1 426 "), "{name}: {read:?}");
+    }
+}
+
+const SERVERS: [&str; 6] =
+    ["std_server", "mio_server", "io_uring_server", "tokio_server", "tokio_stream", "tokio_chat"];
+
+/// A client of a few bytes, its answer read.
+fn open(address: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let fields = "Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    write!(stream, "GET / HTTP/1.1\r\n{fields}").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    stream
+}
+
+/// Sends a message, masked with zeros, and reads its echo.
+fn is_served(address: &str) -> bool {
+    let (mut stream, mut echo) = (open(address), [0; 4]);
+    stream.write_all(b"\x81\x82\0\0\0\0hi").unwrap();
+    stream.read_exact(&mut echo).is_ok_and(|()| echo == *b"\x81\x02hi")
+}
+
+/// Where nobody reads the account any more, the peers are served as before.
+#[test]
+fn without_an_account() {
+    for name in SERVERS {
+        let Some(mut server) = Server::start(name) else {
+            println!("NOT RUN: {name}, which this kernel refuses");
+            continue;
+        };
+        server.lines = Box::new(empty());
+        for round in 0..2 {
+            assert!(is_served(&server.address), "{name}, {round}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::Socket;
 use sockless::Event;
 use sockless::handshake::Agreed;
 use sockless_embed::conversation::{agreement, end, line};
+use sockless_embed::say;
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -11,9 +12,9 @@ pub async fn echo<T>(mut socket: Socket<T>, agreed: &Agreed) -> io::Result<()>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    println!("{}", agreement(agreed));
+    say(agreement(agreed));
     while let Some((event, connection, out)) = socket.next().await? {
-        println!("{}", line(&event));
+        say(line(&event));
         // A message is answered while it is held. After a Close of our own there is no answer.
         let _ = match event {
             Event::Text(text) => connection.send_text(&text, out),
@@ -22,7 +23,7 @@ where
         };
     }
     if let Some(closed) = socket.closed() {
-        println!("{}", end(closed));
+        say(end(closed));
     }
     Ok(())
 }
