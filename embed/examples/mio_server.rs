@@ -12,8 +12,9 @@ use echo::Echo;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use sockless_embed::{complain, say};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -35,10 +36,12 @@ fn main() -> io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
     let (clock, mut scratch) = (Instant::now(), vec![0; 64 << 10]);
     let (mut peers, mut count, mut pause) = (BTreeMap::<Token, Peer>::new(), 0, None);
+    let mut unread = BTreeSet::new(); // whose socket may hold more than one read took
     loop {
         let due = peers.values().filter_map(|peer| peer.echo.next()).min();
         let due = due.map(|due| due.saturating_sub(clock.elapsed()));
-        match poll.poll(&mut events, due.into_iter().chain(pause).min()) {
+        let at_once = (!unread.is_empty()).then_some(Duration::ZERO);
+        match poll.poll(&mut events, at_once.into_iter().chain(due).chain(pause).min()) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
@@ -55,43 +58,51 @@ fn main() -> io::Result<()> {
             peers.insert(Token(count), Peer { socket, echo, out });
         };
         let late = peers.iter().filter(|(_, peer)| peer.echo.next().is_some_and(|due| due <= now));
-        let late: Vec<Token> = late.map(|(token, _)| *token).collect();
-        for token in events.iter().map(|event| event.token()).chain(late) {
+        let mut turns = mem::take(&mut unread);
+        turns.extend(late.map(|(token, _)| *token));
+        turns.extend(events.iter().map(|event| event.token()));
+        for token in turns {
             let Some(peer) = peers.get_mut(&token) else { continue };
-            if let Err(error) = peer.turn(&mut scratch, now) {
-                if !peer.echo.ended() {
-                    complain(format_args!("lost: {error}"));
+            match peer.turn(&mut scratch, now) {
+                Ok(false) => {}
+                Ok(true) => _ = unread.insert(token),
+                Err(error) => {
+                    if !peer.echo.ended() {
+                        complain(format_args!("lost: {error}"));
+                    }
+                    peers.remove(&token);
                 }
-                peers.remove(&token);
             }
         }
     }
 }
 
 impl Peer {
-    /// Writes and reads until neither goes on: readiness is told once.
-    fn turn(&mut self, scratch: &mut [u8], now: Duration) -> io::Result<()> {
+    /// Writes all and reads once; whether there may be more to read. Readiness is told once, but to
+    /// read until nothing is left would keep everybody waiting for who never stops sending.
+    fn turn(&mut self, scratch: &mut [u8], now: Duration) -> io::Result<bool> {
         self.echo.tick(&mut self.out, now).map_err(io::Error::other)?;
-        loop {
-            while !self.out.is_empty() {
-                match self.socket.write(&self.out) {
-                    Ok(size) => {
-                        self.out.advance(size);
-                        self.echo.written(&mut self.out, now);
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                    Err(error) => return Err(error),
+        while !self.out.is_empty() {
+            match self.socket.write(&self.out) {
+                Ok(size) => {
+                    self.out.advance(size);
+                    self.echo.written(&mut self.out, now);
                 }
-            }
-            if self.echo.ended() {
-                let _ = self.socket.shutdown(Shutdown::Write); // what is wrong, the read tells
-            }
-            match self.socket.read(scratch) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(size) => self.echo.receive(&mut scratch[..size], &mut self.out, now),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
+        }
+        if self.echo.ended() {
+            let _ = self.socket.shutdown(Shutdown::Write); // what is wrong, the read tells
+        }
+        match self.socket.read(scratch) {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(size) => {
+                self.echo.receive(&mut scratch[..size], &mut self.out, now);
+                Ok(true) // what this brought is written in the next turn
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

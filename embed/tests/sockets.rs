@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write, empty};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 const TRANSCRIPT: &str = include_str!("../transcript.txt");
@@ -166,6 +167,35 @@ fn is_served(address: &str) -> bool {
     let (mut stream, mut echo) = (open(address), [0; 4]);
     stream.write_all(b"\x81\x82\0\0\0\0hi").unwrap();
     stream.read_exact(&mut echo).is_ok_and(|()| echo == *b"\x81\x02hi")
+}
+
+/// Who sends without a pause, and nothing that is answered, keeps nobody waiting.
+#[test]
+fn a_flood() {
+    for name in SERVERS {
+        let Some(mut server) = Server::start(name) else {
+            println!("NOT RUN: {name}, which this kernel refuses");
+            continue;
+        };
+        let (address, mut flood) = (server.address.clone(), open(&server.address));
+        let flooding = thread::spawn(move || {
+            let pongs = b"\x8a\x80\0\0\0\0".repeat(10_000);
+            while flood.write_all(&pongs).is_ok() {}
+        });
+        let mut line = String::new();
+        while line != "pong \"\"\n" {
+            line.clear();
+            server.lines.read_line(&mut line).unwrap();
+        }
+        let asking = thread::spawn(move || is_served(&address));
+        while !asking.is_finished() {
+            line.clear();
+            server.lines.read_line(&mut line).unwrap();
+        }
+        assert!(asking.join().unwrap(), "{name}");
+        drop(server);
+        flooding.join().unwrap();
+    }
 }
 
 /// Where nobody reads the account any more, the peers are served as before.
