@@ -477,6 +477,9 @@ async def usage():
     ):  # fmt: skip
         await (await Wscat.start(*arguments)).end(status, within=LIMIT)
     free.close()
+    with open("/dev/full", "w") as nobody:
+        status = subprocess.run([WSCAT, "not a URL"], stderr=nobody).returncode
+    expect(status == 1, f"exit status {status} where why cannot be said")
 
 
 async def terminal():

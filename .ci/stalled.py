@@ -211,6 +211,26 @@ def check_stalled(address, pid):
     check("memory comes back", memory(pid) - rest < 40, f"{memory(pid):.0f} MiB")
 
 
+def check_unread_log(binary):
+    """Whoever read the server's log has gone: `server 2>&1 | head -1`."""
+    server = subprocess.Popen([binary, "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        host, port = server.stdout.readline().split("/")[2].split(":")
+        server.stdout.close()
+        server.stderr.close()
+        speaker, listener = Peer((host, int(port))), Peer((host, int(port)))
+        listener.told("welcome")
+        speaker.send(1, b"anybody?")
+        said = listener.told("said")["text"]
+        speaker.send(8, b"\x03\xe8")
+        check("a log that nobody reads is no end", said == "anybody?" and listener.told("left")["code"] == 1000)
+    except (OSError, ValueError) as error:
+        check("a log that nobody reads is no end", False, repr(error))
+    finally:
+        server.kill()
+        server.wait()
+
+
 def main(binary):
     server = subprocess.Popen([binary, "127.0.0.1:0"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True)
@@ -221,6 +241,7 @@ def main(binary):
     finally:
         server.kill()
         server.wait()
+    check_unread_log(binary)
     print(f"{len(failures)} failed" if failures else "all passed")
     return 1 if failures else 0
 

@@ -28,6 +28,7 @@ use room::Room;
 use sockless::handshake::{Accept, Asked, FieldError, Reject, Server};
 use sockless::{Config, Due, Keepalive, Phase, Role};
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -82,6 +83,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// A line for whoever runs the server. `eprintln!` would panic where nobody reads it any more, and
+/// a member would stay in the room without its thread.
+fn log(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 impl House {

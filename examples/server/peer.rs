@@ -4,6 +4,7 @@
 //! the peer is owed for what it sent, a Pong or a Close, goes from one to the other as a value, in
 //! the queue that everybody's messages go through.
 
+use crate::log;
 use crate::room::{self, Member, Room};
 use bytes::BytesMut;
 use sockless::{
@@ -162,7 +163,7 @@ pub fn converse(
     };
     match member {
         Some(member) => member.leave(code, &reason),
-        None => eprintln!("an echo ended: {code} {reason:?}"),
+        None => log(format_args!("an echo ended: {code} {reason:?}")),
     }
 }
 

@@ -16,6 +16,7 @@
 //! Invariant: messages are offered under the lock, so all members are told everything in the same
 //! order; offering never waits, so the lock is never held for long.
 
+use crate::log;
 use crate::peer::Outbox;
 use sockless::{CloseCode, Config, Prepared};
 use std::collections::BTreeMap;
@@ -163,7 +164,7 @@ impl Inside {
         let welcome = format!(r#"{{"type":"welcome","you":{id},"members":[{members}]}}"#);
         if let Some(present) = self.present.get(&id) {
             present.outbox.offer(&Prepared::text(&welcome));
-            eprintln!("{} ({id}) joined", present.name);
+            log(format_args!("{} ({id}) joined", present.name));
         }
     }
 
@@ -187,7 +188,7 @@ impl Inside {
             outbox.hang_up();
         }
         // Names and reasons are the peer's: `Debug` keeps their control characters out of the log.
-        eprintln!("{name:?} ({id}) left: {code} {reason:?}");
+        log(format_args!("{name:?} ({id}) left: {code} {reason:?}"));
         let reason = quote(reason);
         let left = format!(r#"{{"type":"left","id":{id},"code":{code},"reason":{reason}}}"#);
         self.tell(&Prepared::text(&left));

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(status, why)) => {
-            eprintln!("wscat: {why}");
+            complain(why);
             ExitCode::from(status)
         }
     }
@@ -144,11 +144,11 @@ impl Opening {
                 None => {}
                 Some(Answer::Open { connection, agreed, .. }) => {
                     if let Some(subprotocol) = agreed.subprotocol {
-                        eprintln!("wscat: subprotocol {subprotocol}");
+                        complain(format_args!("subprotocol {subprotocol}"));
                     }
                     #[cfg(feature = "deflate")]
                     if let Some(params) = agreed.deflate {
-                        eprintln!("wscat: {params}");
+                        complain(params);
                     }
                     return Ok((connection, input.to_vec()));
                 }
@@ -164,6 +164,11 @@ impl Opening {
             }
         }
     }
+}
+
+/// `eprintln!` would panic where nobody reads it, and change the exit status.
+fn complain(why: impl Display) {
+    let _ = writeln!(io::stderr(), "wscat: {why}");
 }
 
 fn failed(why: impl Display) -> Failure {

@@ -1,5 +1,6 @@
 //! The main thread: what is sent, and when it has taken too long.
 
+use crate::complain;
 use crate::farewell::Farewell;
 use crate::is_temporary;
 use crate::options::Failure;
@@ -102,7 +103,7 @@ impl Session {
             Input::Line(line) => match String::from_utf8(line) {
                 // It can only fail because the connection is closing.
                 Ok(text) => drop(self.sender.send_text(&text, &mut self.out)),
-                Err(_) => eprintln!("wscat: a line that is not UTF-8 was not sent"),
+                Err(_) => complain("a line that is not UTF-8 was not sent"),
             },
         }
     }
