@@ -8,7 +8,7 @@ mod socket;
 use bytes::Bytes;
 use h2::ext::Protocol;
 use h2::server::SendResponse;
-use h2_stream::{BUDGET, H2Stream};
+use h2_stream::H2Stream;
 use http::{Method, Response};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use socket::{Socket, echo::echo};
@@ -57,9 +57,7 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> Result<(), Box<dyn E
     stream.set_nodelay(true)?;
     let limit = server_config().open_timeout;
     let stream = timeout(limit, acceptor.accept(stream)).await??;
-    let mut builder = h2::server::Builder::new();
-    builder.enable_connect_protocol().data_frame_budget(BUDGET);
-    let mut connection = timeout(limit, builder.handshake(stream)).await??;
+    let mut connection = timeout(limit, h2_stream::server().handshake(stream)).await??;
     while let Some(accepted) = connection.accept().await {
         let (request, respond) = accepted?;
         tokio::spawn(async move {

@@ -45,9 +45,7 @@ async fn open() -> (Socket<H2Stream>, SendStream<Bytes>, RecvStream) {
 }
 
 async fn serve(pipe: DuplexStream) -> Socket<H2Stream> {
-    let mut builder = h2::server::Builder::new();
-    builder.enable_connect_protocol().data_frame_budget(BUDGET);
-    let mut connection = builder.handshake(pipe).await.unwrap();
+    let mut connection = h2_stream::server().handshake(pipe).await.unwrap();
     let (request, mut respond) = connection.accept().await.unwrap().unwrap();
     tokio::spawn(async move { while connection.accept().await.is_some() {} });
     let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
@@ -175,6 +173,20 @@ async fn small_messages_may_wait() {
     }
     assert!(!serving.is_finished());
     serving.abort();
+}
+
+/// Each stream may hold a message: how many there may be is what one peer may cost.
+#[tokio::test]
+async fn streams_are_counted() {
+    let (near, far) = duplex(1 << 16);
+    tokio::spawn(async move {
+        let mut connection = h2_stream::server().handshake::<_, Bytes>(far).await.unwrap();
+        while connection.accept().await.is_some() {}
+    });
+    let (mut requests, connection) = h2::client::handshake(near).await.unwrap();
+    tokio::spawn(connection);
+    assert!(is_allowed(&mut requests).await);
+    assert_eq!(requests.current_max_send_streams(), 100);
 }
 
 // The setting is missing, so it says no.

@@ -1,5 +1,6 @@
 //! A stream of HTTP/2 as something that tokio reads and writes, with flow control as it should be:
 //! what is taken is released, what is sent has been reserved, and nothing queues in between.
+#![allow(dead_code, reason = "each side needs a part of it")]
 
 use bytes::{Buf as _, Bytes};
 use h2::{RecvStream, SendStream};
@@ -12,6 +13,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// ends the connection when about a hundred of them wait to be read. With this the windows are the
 /// limit: 65,535 bytes, hence as many frames.
 pub const BUDGET: usize = 256 * 65_535;
+
+/// How many connections one connection of HTTP/2 may carry; unless told, h2 has no limit, and each
+/// may hold a message.
+const STREAMS: u32 = 100;
+
+/// A server that allows extended CONNECT.
+pub fn server() -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder.enable_connect_protocol().data_frame_budget(BUDGET).max_concurrent_streams(STREAMS);
+    builder
+}
 
 pub struct H2Stream {
     receive: RecvStream,
