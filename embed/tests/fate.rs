@@ -10,12 +10,14 @@ use socket::Socket;
 use socket::messages::{Message, Messages};
 use sockless::{CloseCode, Config, Connection, Event, Keys};
 use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, duplex};
+use tokio::task::yield_now;
 
 /// Gives `input` in pieces, and fails as it is told to.
 #[derive(Default)]
@@ -173,4 +175,52 @@ async fn a_stream_is_read_whatever_waits_in_its_sink() {
         _ => sum,
     });
     assert_eq!(join(sending, reading).await.1, COUNT << 20);
+}
+
+/// Who asks for much with little, all of it in one read, and takes nothing, is answered once more
+/// than fits the backlog.
+#[tokio::test]
+async fn what_waits_is_bounded_also_within_a_read() {
+    const ANSWER: usize = 300_000;
+    let (config, mut wire) = (Arc::new(Config::default()), BytesMut::new());
+    let mut client = Connection::client(Arc::clone(&config), Keys::new(|key| *key = [7; 4]));
+    for _ in 0..1000 {
+        client.send_text("more", &mut wire).unwrap();
+    }
+    let (near, mut far) = duplex(1 << 14);
+    far.write_all(&wire).await.unwrap();
+    let mut socket = Socket::new(near, Connection::server(Arc::clone(&config)), config, &[]);
+    let (mut answered, mut most) = (0, 0);
+    {
+        let mut answering = pin!(async {
+            while let Some((event, connection, out)) = socket.next().await.unwrap() {
+                assert_eq!(event, Event::Text("more".into()));
+                connection.send_binary(&[0; ANSWER], out).unwrap();
+                (answered, most) = (answered + 1, most.max(out.len()));
+            }
+        });
+        for _ in 0..100 {
+            assert!(poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await.is_pending());
+            yield_now().await;
+        }
+    }
+    assert!((1 << 20..(1 << 20) + 2 * ANSWER).contains(&most), "{most} bytes wait");
+
+    // Nothing is lost by that: who reads is answered to the end.
+    let reading = async {
+        let mut scratch = vec![0; 1 << 16];
+        let mut came = 0;
+        while came < 1000 * (ANSWER + 10) {
+            came += far.read(&mut scratch).await.unwrap();
+        }
+        far.shutdown().await.unwrap();
+    };
+    let answering = async {
+        while let Some((_, connection, out)) = socket.next().await.unwrap() {
+            connection.send_binary(&[0; ANSWER], out).unwrap();
+            answered += 1;
+        }
+    };
+    join(reading, answering).await;
+    assert_eq!(answered, 1000);
 }

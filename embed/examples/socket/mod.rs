@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How much may wait to be written before [`Socket::next`] reads no more, and a `Sink` is full.
+/// How much may wait to be written before [`Socket::next`] lends no more, and a `Sink` is full.
 const BACKLOG: usize = 1 << 20;
 
 pub struct Socket<T> {
@@ -60,9 +60,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     }
 
     /// Goes to the next event; false at the end. While more than `backlog` waits to be written, it
-    /// reads nothing.
+    /// reads nothing, and keeps what it has read.
     pub fn poll_advance(&mut self, cx: &mut Context<'_>, backlog: usize) -> Poll<io::Result<bool>> {
-        while !self.inbox.advance(&mut self.connection, &mut self.out) {
+        loop {
+            let is_full = self.out.len() > backlog && self.closed.is_none();
+            if !is_full && self.inbox.advance(&mut self.connection, &mut self.out) {
+                return Poll::Ready(Ok(true));
+            }
             if self.closed.is_some() {
                 return Poll::Ready(Ok(false));
             }
@@ -77,6 +81,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             }
             if self.out.len() > backlog {
                 return Poll::Pending;
+            }
+            if is_full {
+                continue; // to what has been read
             }
             let mut room = ReadBuf::new(self.inbox.room());
             let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut room));
@@ -98,7 +105,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             self.closed = Some(self.connection.abort());
             return Poll::Ready(Err(error));
         }
-        Poll::Ready(Ok(true))
     }
 
     /// The event that was gone to.
