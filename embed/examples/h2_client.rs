@@ -8,7 +8,7 @@ use h2::ext::Protocol;
 use h2_stream::{BUDGET, H2Stream};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
-use socket::talk::{offer, talk, target};
+use socket::talk::{in_time, offer, talk, target};
 use sockless::Keys;
 use sockless::handshake::Asking;
 use sockless_embed::conversation::client_config;
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let name = ServerName::try_from(target.host().to_owned())?;
     let stream = TcpStream::connect(&address).await?;
     stream.set_nodelay(true)?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let stream = in_time(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
     let mut builder = h2::client::Builder::new();
     let (mut requests, connection) = builder.data_frame_budget(BUDGET).handshake(stream).await?;
     tokio::spawn(async move {
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut request = http::Request::try_from(parts)?;
     request.extensions_mut().insert(Protocol::from_static("websocket"));
     let (response, send) = requests.send_request(request, false)?;
-    let response = response.await?;
+    let response = in_time(response).await?;
     let Some((connection, agreed)) = asking.receive_http(&response)? else {
         return Err(format!("refused with {}", response.status()).into());
     };

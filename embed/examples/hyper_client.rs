@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use socket::talk::{offer, talk, target};
+use socket::talk::{in_time, offer, talk, target};
 use sockless::Keys;
 use sockless::handshake::Asking;
 use sockless_embed::conversation::client_config;
@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let target = target("ws", &address);
     let (asking, request) = Asking::upgrade(client_config(), Keys::system(), &offer(&target))?;
-    let response = requests.send_request(request.map(|()| Empty::<Bytes>::new())).await?;
+    let response = requests.send_request(request.map(|()| Empty::<Bytes>::new()));
+    let response = in_time(response).await?;
     let Some((connection, agreed)) = asking.receive_http(&response)? else {
         return Err(format!("refused with {}", response.status()).into());
     };

@@ -5,7 +5,7 @@ mod socket;
 
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
-use socket::talk::{connect, talk, target};
+use socket::talk::{connect, in_time, talk, target};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = ServerName::try_from(target.host().to_owned())?;
     let stream = TcpStream::connect(&address).await?;
     stream.set_nodelay(true)?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let stream = in_time(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
     let (stream, connection, agreed, rest) = connect(stream, &target).await?;
     print!("{}", talk(stream, connection, &agreed, rest).await?);
     Ok(())

@@ -10,6 +10,7 @@ use sockless_embed::conversation::{OFFERED, PATH, Script, client_config};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -22,6 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tls = ClientConnection::new(Arc::new(config), name)?;
     let mut tls = StreamOwned::new(tls, TcpStream::connect(&address)?);
     tls.sock.set_nodelay(true)?;
+    // However the bytes drip: a program of its own would keep a deadline, as `tls_threads` does.
+    tls.sock.set_read_timeout(Some(Duration::from_secs(10)))?;
 
     let offer = Offer::new(&target).subprotocol(OFFERED[0])?.subprotocol(OFFERED[1])?;
     let (mut scratch, mut out) = (vec![0; 16 << 10], BytesMut::new());

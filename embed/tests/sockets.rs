@@ -2,7 +2,7 @@
 //! completions. Each server is a program, so is each client; what they print is the transcript.
 
 use std::io::{BufRead, BufReader, Read, Write, empty};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -210,5 +210,17 @@ fn without_an_account() {
         for round in 0..2 {
             assert!(is_served(&server.address), "{name}, {round}");
         }
+    }
+}
+
+/// A server that takes connections and says nothing is given up, in the time that an opening has.
+#[test]
+fn a_silent_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let clients = ["std_client", "mio_client", "tokio_client", "hyper_client"];
+    let waiting = clients.map(|name| (name, example(name).arg(&address).spawn().unwrap()));
+    for (name, mut client) in waiting {
+        assert!(!client.wait().unwrap().success(), "{name}");
     }
 }

@@ -4,8 +4,15 @@ use bytes::BytesMut;
 use sockless::handshake::{Agreed, Answer, Client, Offer, Target};
 use sockless::{Connection, Keys, Want};
 use sockless_embed::conversation::{OFFERED, PATH, Script, client_config};
+use std::error::Error;
+use std::future::Future;
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a server may say nothing. It is asked nothing: the script knows when it is done.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// The script's target at an address.
 pub fn target(scheme: &str, address: &str) -> Target {
@@ -18,6 +25,14 @@ pub fn offer(target: &Target) -> Offer<'_> {
     offers.expect("distinct tokens")
 }
 
+/// What a client waits for before the conversation, for as long as that may take.
+pub async fn in_time<T, E>(opening: impl Future<Output = Result<T, E>>) -> io::Result<T>
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    timeout(client_config().open_timeout, opening).await?.map_err(io::Error::other)
+}
+
 /// The client's handshake over HTTP/1.1.
 pub async fn connect<T>(mut io: T, target: &Target) -> io::Result<(T, Connection, Agreed, Vec<u8>)>
 where
@@ -25,10 +40,11 @@ where
 {
     let (mut out, mut scratch) = (BytesMut::new(), [0; 4096]);
     let mut client = Client::start(client_config(), Keys::system(), &offer(target), &mut out);
-    io.write_all(&out).await?;
-    io.flush().await?;
+    let deadline = Instant::now() + client_config().open_timeout;
+    timeout_at(deadline, io.write_all(&out)).await??;
+    timeout_at(deadline, io.flush()).await??;
     loop {
-        let n = io.read(&mut scratch).await?;
+        let n = timeout_at(deadline, io.read(&mut scratch)).await??;
         let mut input = &mut scratch[..n];
         return match client.receive(&mut input) {
             None if n == 0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -58,7 +74,7 @@ where
     loop {
         // `write_buf` and `read` may be dropped: what they did not do has not been done.
         tokio::select! {
-            n = reader.read(&mut scratch) => match n? {
+            n = timeout(SILENCE, reader.read(&mut scratch)) => match n?? {
                 0 => break,
                 n => script.receive(&mut scratch[..n]),
             },
