@@ -70,7 +70,8 @@ pub struct Config {
     /// drop a silent connection. At least a millisecond; `None`: never.
     pub ping_interval: Option<Duration>,
     /// How long the peer may be silent while a Ping waits for its answer: 20 s. A Pong may stand
-    /// behind a long message on a slow line, so bytes of any kind count. `None`: for ever.
+    /// behind a long message on a slow line, so bytes of any kind count; what ours may stand behind
+    /// is for [`Keepalive::backlog`](crate::Keepalive::backlog). `None`: for ever.
     pub pong_timeout: Option<Duration>,
     /// How long the connection may carry no message before it is closed. `None`, the default: for
     /// ever.

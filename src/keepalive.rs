@@ -146,7 +146,10 @@ impl Keepalive {
     /// room. Its Pong is not late while the Ping may wait behind a long message of ours.
     ///
     /// Call it after such a write alone. What a write takes whole says nothing of the peer: it may
-    /// lie in a buffer on the way to nobody.
+    /// lie in a buffer on the way to nobody. A Ping behind it is on its way for as long as the peer
+    /// needs to read that buffer: 4 MiB, as Linux lets it grow, take 40 s at 100 kB/s. To bear such
+    /// peers, make [`Config::pong_timeout`] longer or the transport's buffer smaller, or call this
+    /// too when the transport says that it holds less than it did (`SIOCOUTQ`).
     pub fn backlog(&mut self, now: Duration) {
         self.heard(now);
     }
