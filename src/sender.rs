@@ -287,9 +287,10 @@ impl Sender {
             return Err(SendError::InvalidCloseCode);
         }
         let reason = CloseReason::new(reason).ok_or(SendError::ReasonTooLong)?;
+        self.flush(out);
         self.write(true, false, Opcode::Close, &Control::close(code, &reason), out);
         self.closing = self.closing.on(Cause::Ours);
-        // No data follows; a Pong that is held back still may.
+        // No data follows; a Pong still may.
         self.fragments = None;
         self.deflation.end();
         Ok(())

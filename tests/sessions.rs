@@ -320,21 +320,36 @@ fn a_pong_that_is_owed_after_the_peers_close_is_not_sent() {
     }
 }
 
+// req: W5.5.2-03
 #[test]
 fn a_held_pong_precedes_what_is_sent_after_it() {
+    type Send = fn(&mut Connection, &mut BytesMut) -> Result<(), SendError>;
+    let sends: [(Send, &[u8]); 6] = [
+        (|it, out| it.send_text("t", out), b"\x81\x01t"),
+        (|it, out| it.send_binary(b"b", out), b"\x82\x01b"),
+        (|it, out| it.send_fragment(Kind::Text, b"f", false, out), b"\x01\x01f"),
+        (|it, out| it.ping(b"i", out), b"\x89\x01i"),
+        (|it, out| it.pong(b"o", out), b"\x8a\x01o"),
+        // Behind it the Pong would come to a peer that reads no more (section 1.4).
+        (|it, out| it.close(CloseCode::NORMAL, "", out), b"\x88\x02\x03\xe8"),
+    ];
     let mut config = Config::default();
     config.high_water = 0;
-    let mut server = connection(Role::Server, config);
-    let mut out = BytesMut::from(&b"x"[..]);
-    feed(&mut server, &frames(Role::Server, &[(true, Opcode::Ping, b"p")]), &mut out);
-    out.clear();
-    server.send_text("t", &mut out).unwrap();
-    assert_eq!(&out[..], b"\x8a\x01p\x81\x01t");
+    for (send, frame) in sends {
+        let mut server = connection(Role::Server, config.clone());
+        let mut out = BytesMut::from(&b"x"[..]);
+        feed(&mut server, &frames(Role::Server, &[(true, Opcode::Ping, b"p")]), &mut out);
+        out.clear();
+        send(&mut server, &mut out).unwrap();
+        assert_eq!(out, [&b"\x8a\x01p"[..], frame].concat());
+        assert!(!server.pending());
+    }
 
     // Nor does it wait for all that is read to be handed out.
+    let mut server = connection(Role::Server, config);
+    let mut out = BytesMut::new();
     let mut full = BytesMut::from(&b"x"[..]);
     feed(&mut server, &frames(Role::Server, &[(true, Opcode::Ping, b"q")]), &mut full);
-    out.clear();
     let mut wire = frames(Role::Server, &[(true, Opcode::Text, b"t")]);
     assert_eq!(server.receive(&mut &mut wire[..], &mut out), Some(Event::Text("t".into())));
     assert_eq!(&out[..], b"\x8a\x01q");
