@@ -82,7 +82,8 @@ impl Connection {
     }
 
     /// The next event in `input`, which is left with what follows it; `None` when all of `input`
-    /// is consumed. Pings, the peer's Close and its mistakes are answered in `out`.
+    /// is consumed. Pings, the peer's Close and its mistakes are answered in `out`, after a Pong that
+    /// was held back, if `out` has room for it again.
     ///
     /// Call it until `None`, also when `input` is already empty. After [`Event::Close`] and
     /// [`Event::Failed`] all further input is discarded.

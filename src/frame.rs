@@ -16,7 +16,7 @@
 //! Parsing is restartable and consumes nothing: hand it what there is, and again with more. It
 //! judges each byte as soon as it is there, against what the connection permits at that point
 //! ([`Expect`]), so that a frame is refused at the first byte that shows it is wrong, however the
-//! bytes were cut. Payloads are not its business.
+//! bytes were cut; for a limit, that is the last byte of the length. Payloads are not its business.
 
 use crate::error::{ProtocolError, SendError};
 use core::ops::Deref;
