@@ -126,16 +126,12 @@ fn as_http_1_1(head: &[u8]) -> Vec<u8> {
     let mut head = head.to_vec();
     let start = head.iter().take_while(|byte| b"\r\n".contains(byte)).count();
     let line = head[start..].split_mut(|byte| *byte == b'\n').next().unwrap_or_default();
-    // At the start of a status line, at the end of a request line.
-    let is_newer = |eight: &[u8]| eight.starts_with(b"HTTP/1.") && matches!(eight[7], b'2'..=b'9');
-    let mut places = line.windows(8);
-    let at = if line.starts_with(b"HTTP/") {
-        places.next().filter(|eight| is_newer(eight)).map(|_| 0)
-    } else {
-        places.rposition(is_newer)
-    };
-    if let Some(at) = at {
-        line[at + 7] = b'1';
+    // At the start of a status line, at the end of a request line, whose target may look like one.
+    let at = if line.starts_with(b"HTTP/") { 0 } else { line.len().saturating_sub(9) };
+    if let Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'2'..=b'9']) =
+        line.get_mut(at..at + 8)
+    {
+        *minor = b'1';
     }
     head
 }
