@@ -188,7 +188,7 @@ def mistake_in_a_long_text(url):
 
 
 async def modern_client(url):
-    async with connect(url + "/ü", subprotocols=["x.y"], max_size=None, compression=None) as client:
+    async with connect(url + "/ü", subprotocols=["x.y"], max_size=None, compression=None, ping_timeout=None) as client:
         expect(client.subprotocol == "x.y", client.subprotocol)
         for size in SIZES:
             for message in payload(size), text(size):
@@ -204,7 +204,7 @@ async def modern_client(url):
 
 async def offering_client(url):
     """It offers compression, which is declined."""
-    async with connect(url, origin="https://elsewhere.example", max_size=None) as client:
+    async with connect(url, origin="https://elsewhere.example", max_size=None, ping_timeout=None) as client:
         expect(client.protocol.extensions == [], client.protocol.extensions)
         await client.send("a" * 100_000)
         expect(await client.recv() == "a" * 100_000, "no echo")
@@ -213,7 +213,7 @@ async def offering_client(url):
 
 async def many_clients(url):
     async def one(number):
-        async with connect(url, compression=None) as client:
+        async with connect(url, compression=None, ping_timeout=None) as client:
             messages = [text(100 * number + index) for index in range(50)]
             for message in messages:
                 await client.send(message)
@@ -225,7 +225,7 @@ async def many_clients(url):
 
 async def too_long(url):
     """The Close gets through, though much is on its way in the other direction."""
-    client = await connect(url, compression=None)
+    client = await connect(url, compression=None, ping_timeout=None)
     with contextlib.suppress(websockets.ConnectionClosed):
         await client.send(bytes((64 << 20) + 1))
         await client.recv()
@@ -276,7 +276,7 @@ class Wscat:
 
 @contextlib.asynccontextmanager
 async def server(handler, **options):
-    options = {"max_size": None, "compression": None} | options
+    options = {"max_size": None, "compression": None, "ping_timeout": None} | options
     async with serve(handler, "127.0.0.1", 0, **options) as running:
         yield f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}"
 

@@ -344,14 +344,14 @@ async def client_to_node(folder, node_folder, *flags):
 
 async def declined(folder):
     async with echo_server(folder, False, 12) as (_, url):
-        async with connect(url, compression=None, max_size=None) as peer:
+        async with connect(url, compression=None, max_size=None, ping_timeout=None) as peer:
             length = await trip(peer, "a" * MIB)
             expect(length > MIB and not peer.protocol.extensions, f"{length} bytes")
     process = subprocess.Popen(
         [f"{folder}/echo", "127.0.0.1:0", "--no-deflate"], stdout=subprocess.PIPE, text=True
     )
     try:
-        async with connect("ws://" + process.stdout.readline().split()[-1], max_size=None) as peer:
+        async with connect("ws://" + process.stdout.readline().split()[-1], max_size=None, ping_timeout=None) as peer:
             expect(not peer.protocol.extensions, "agreed to something")
             expect(await trip(peer, "a" * MIB) > MIB, "compressed all the same")
     finally:
@@ -403,7 +403,7 @@ async def lines(folder):
             await peer.send(message)
 
     extensions = [ServerPerMessageDeflateFactory()]
-    async with serve(handler, "127.0.0.1", 0, extensions=extensions, compression=None) as server:
+    async with serve(handler, "127.0.0.1", 0, extensions=extensions, compression=None, ping_timeout=None) as server:
         process = await asyncio.create_subprocess_exec(
             f"{folder}/wscat", f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}",
             "--window-bits", "11", "--deflate-takeover",

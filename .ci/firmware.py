@@ -59,7 +59,7 @@ def board(folder):
 
 async def session(port):
     # A serial line has no end that could be waited for.
-    async with connect(f"ws://127.0.0.1:{port}/", compression=None, close_timeout=0.2) as client:
+    async with connect(f"ws://127.0.0.1:{port}/", compression=None, ping_timeout=None, close_timeout=0.2) as client:
         texts = ["", "Grüße", "x" * 1024, "€" * 341]
         for text in texts:
             await client.send(text)
@@ -72,7 +72,7 @@ async def session(port):
         await client.close(4001)
     check("the Close comes back", client.close_code == 4001)
 
-    async with connect(f"ws://127.0.0.1:{port}/", compression=None, close_timeout=0.2) as client:
+    async with connect(f"ws://127.0.0.1:{port}/", compression=None, ping_timeout=None, close_timeout=0.2) as client:
         await client.send("x" * 1025)
         try:
             await client.recv()
