@@ -1,12 +1,9 @@
 //! What the examples of embedding have in common: one conversation, which every one of them holds.
-#![no_std]
-
 extern crate alloc;
-extern crate std;
 
 pub mod conversation;
 
-use core::fmt::Display;
+use std::fmt::Display;
 use std::io::{Write as _, stderr, stdout};
 
 /// Prints a line of a server's account. `println!` would panic where nobody reads it any more, and
