@@ -109,7 +109,7 @@
 //! The read buffer is yours; one can serve every connection of a thread, since nothing refers to it
 //! between reads. So can `out`, where it is written at once and only the rest is kept for a socket
 //! that does not take it. 64 KiB of either is a good size for small messages; where many long ones
-//! come at a time, fewer and larger reads save up to half (`echo` reads 320 KiB). A message that
+//! come at a time, fewer and larger reads save up to a third (`echo` reads 320 KiB). A message that
 //! spans reads has a buffer of its own and comes owned;
 //! [`Payload::into_bytes`](crate::Payload::into_bytes) is free then.
 //!
