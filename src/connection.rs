@@ -10,7 +10,7 @@ use crate::closing::Want;
 use crate::compression::{Deflation, Inflation};
 use crate::config::Config;
 #[cfg(feature = "deflate")]
-use crate::deflate::Contexts;
+use crate::deflate::{Codecs, Contexts};
 use crate::error::{ProtocolError, SendError};
 use crate::event::Event;
 use crate::frame::{HeaderBytes, Kind};
@@ -204,6 +204,22 @@ impl Connection {
     #[cfg(feature = "deflate")]
     pub fn compress(&mut self, on: bool) {
         self.sender.compress(on);
+    }
+
+    /// Inflates and deflates with these until [`return_codecs`](Self::return_codecs) is called, if
+    /// the connection agreed to compress without context takeover; else nothing happens.
+    #[cfg(feature = "deflate")]
+    pub fn borrow_codecs(&mut self, codecs: &mut Codecs) {
+        self.receiver.borrow_codecs(codecs);
+        self.sender.borrow_codecs(codecs);
+    }
+
+    /// Gives them back, so that the connection has none between messages. One that is in the middle
+    /// of a message stays there, and is dropped with it.
+    #[cfg(feature = "deflate")]
+    pub fn return_codecs(&mut self, codecs: &mut Codecs) {
+        self.receiver.return_codecs(codecs);
+        self.sender.return_codecs(codecs);
     }
 
     /// Whether a message of `len` bytes would be compressed now.

@@ -11,6 +11,8 @@ use crate::closing::{Cause, Closing, Want};
 use crate::compression::Deflation;
 use crate::config::Config;
 use crate::control::Control;
+#[cfg(feature = "deflate")]
+use crate::deflate::Codecs;
 use crate::error::SendError;
 use crate::frame::{self, Header, HeaderBytes, Kind, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::keys::Keys;
@@ -236,6 +238,19 @@ impl Sender {
     #[cfg(feature = "deflate")]
     pub fn compress(&mut self, on: bool) {
         self.deflation.pause(!on);
+    }
+
+    /// Takes the deflater of these. See
+    /// [`Connection::borrow_codecs`](crate::Connection::borrow_codecs).
+    #[cfg(feature = "deflate")]
+    pub fn borrow_codecs(&mut self, codecs: &mut Codecs) {
+        self.deflation.borrow_from(codecs, &self.config);
+    }
+
+    /// Gives it back. See [`Connection::return_codecs`](crate::Connection::return_codecs).
+    #[cfg(feature = "deflate")]
+    pub fn return_codecs(&mut self, codecs: &mut Codecs) {
+        self.deflation.return_to(codecs);
     }
 
     /// Whether a message of `len` bytes would be compressed now. One that would not loses nothing

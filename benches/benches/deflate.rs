@@ -3,8 +3,9 @@
 //! `flate2` is zlib-rs used plainly on the same data: one codec, reset for each message unless the
 //! context is taken over, into a buffer that is kept and large enough. It is the floor. Who hands
 //! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message, and fills it
-//! first, since safe code can inflate into nothing else; `zlib-rs-owned` leaves that out. Who keeps
-//! nothing between messages cannot keep the codec: `flate2-fresh` makes that for each as well.
+//! first, since safe code can inflate into nothing else; `zlib-rs-owned` leaves that out. Without
+//! takeover a loop lends its codecs to the connection whose turn it is (`Codecs`), and so does
+//! `ours`; who keeps nothing between messages makes a codec for each: `ours-fresh`, `flate2-fresh`.
 //! `ours-codec` is our codec alone, into a buffer that is kept: what is between it and `ours` is the
 //! connection's. `utf8` are messages marked as text, where `flate2` is followed by the check of
 //! `core::str`; so is `ours-and-core-str`, which had its own.
@@ -16,7 +17,7 @@ use criterion::{
 };
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use futures_util::SinkExt;
-use sockless::deflate::{Context, Contexts, Deflater, Inflater, Policy, WindowBits};
+use sockless::deflate::{Codecs, Context, Contexts, Deflater, Inflater, Policy, WindowBits};
 use sockless::frame::Opcode;
 use sockless::{Config, Connection, Event, Keys};
 use sockless_benches::{READ, Wire, criterion, frame, noise, now, text, wtx as adapter};
@@ -199,13 +200,22 @@ fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
     );
     let wire = frame(Opcode::Binary, true, false, &payload);
 
-    let mut ours = connection(false, takeover);
+    let (mut ours, mut codecs) = (connection(false, takeover), Codecs::new());
     let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
+            ours.borrow_codecs(&mut codecs);
             assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, |_| ()), size);
+            ours.return_codecs(&mut codecs);
         });
     });
+    if !takeover {
+        group.bench_function(BenchmarkId::new("ours-fresh", size), |bencher| {
+            bencher.iter(|| {
+                assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, |_| ()), size);
+            });
+        });
+    }
     let limits = policy().limits(1 << 20);
     let context = Context::new(WindowBits::MAX, takeover);
     let (mut codec, mut kept) = (None, Vec::with_capacity(size + 320));
@@ -299,15 +309,26 @@ fn wtx_sends(message: &[u8]) -> Vec<u8> {
 }
 
 fn deflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
-    let mut ours = connection(true, takeover);
+    let (mut ours, mut codecs) = (connection(true, takeover), Codecs::new());
     let mut out = BytesMut::new();
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
             out.clear();
+            ours.borrow_codecs(&mut codecs);
             ours.send_binary(message, &mut out).expect("an open connection");
+            ours.return_codecs(&mut codecs);
             black_box(&out);
         });
     });
+    if !takeover {
+        group.bench_function(BenchmarkId::new("ours-fresh", size), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                ours.send_binary(message, &mut out).expect("an open connection");
+                black_box(&out);
+            });
+        });
+    }
     let context = Context::new(WindowBits::MAX, takeover);
     let (mut codec, mut kept) = (None, BytesMut::with_capacity(size + size / 8 + 64));
     group.bench_function(BenchmarkId::new("ours-codec", size), |bencher| {

@@ -1,5 +1,6 @@
 //! One connection among others: its states, and what it does when it is its turn.
 
+use crate::codecs::Codecs;
 use crate::farewell::Farewell;
 use crate::outgoing::Outgoing;
 use bytes::{Buf, BytesMut};
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) scratch: Vec<u8>,
     /// Empty between turns.
     pub(crate) out: BytesMut,
+    pub(crate) codecs: Codecs,
 }
 
 impl Shared {
@@ -102,7 +104,7 @@ impl Peer {
     /// What came goes into the core, and what it says goes out. The last word of a connection, be
     /// it a Close or the response that refuses a request, starts the wait for the peer's end.
     fn receive(&mut self, size: usize, slot: usize, shared: &mut Shared) -> io::Result<()> {
-        let Shared { config, farewell, scratch, out, .. } = shared;
+        let Shared { config, farewell, scratch, out, codecs, .. } = shared;
         let mut input = &mut scratch[..size];
         let mut out = Outgoing::new(out);
         let mut going = true;
@@ -125,6 +127,7 @@ impl Peer {
         }
         // What follows the request are frames.
         if let State::Open(connection, streaming) = &mut self.state {
+            codecs.lend(connection);
             while let Some(event) = connection.receive(&mut input, out.small) {
                 let sent = match event {
                     Event::Text(text) => out.text(text, connection),
@@ -142,6 +145,7 @@ impl Peer {
                 };
                 sent.map_err(io::Error::other)?;
             }
+            codecs.take_back(connection);
             going = connection.want() == Want::Read;
         }
         let mut rest = if out.is_empty() { BytesMut::new() } else { out.write(&mut self.socket)? };

@@ -1,9 +1,9 @@
 //! Law: over a wire that splits and delays, everything said is heard in order, and both ends close
-//! cleanly.
+//! cleanly, whoever borrows the codecs meanwhile.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sockless::deflate::Contexts;
+use sockless::deflate::{Codecs, Contexts};
 use sockless::frame::Kind;
 use sockless::{CloseCode, Config, Role};
 use sockless_fuzz::{Choices, End, config, context};
@@ -19,11 +19,15 @@ fuzz_target!(|data: &[u8]| {
     let server = Contexts { inflate: up, deflate: down };
     let (mut one, mut other) =
         (End::new(Role::Client, limits.clone(), client), End::new(Role::Server, limits, server));
+    let mut codecs = Codecs::new();
     while !choices.is_empty() {
         let (command, size) = (choices.byte(), usize::from(choices.byte()));
         let (me, peer) =
             if command & 1 == 0 { (&mut one, &mut other) } else { (&mut other, &mut one) };
         let last = command & 0x80 != 0;
+        if command & 0x10 != 0 {
+            me.connection.borrow_codecs(&mut codecs);
+        }
         match command >> 1 & 7 {
             0 => me.say(Kind::Text, "é€".repeat(size).as_bytes(), last),
             1 => me.say(Kind::Binary, choices.take(size), last),
@@ -34,6 +38,9 @@ fuzz_target!(|data: &[u8]| {
             5 => me.say_apart(size as u8, &choices.take(8).repeat(size / 4)),
             6 => me.read_from(peer, size * 64),
             _ => me.read_from(peer, size),
+        }
+        if command & 0x20 != 0 {
+            me.connection.return_codecs(&mut codecs);
         }
     }
     one.connection.close(CloseCode::GOING_AWAY, "over", &mut one.out).unwrap_or_default();

@@ -4,7 +4,8 @@
 //! the connection's. What was agreed, and how DEFLATE works, is `deflate`'s business. Without the
 //! feature nothing is ever agreed, and the halves read the same.
 //!
-//! Invariant: without context takeover there is a codec only while a message is under way.
+//! Invariant: without context takeover there is a codec only while a message is under way, or while
+//! it is lent.
 
 #[cfg(feature = "deflate")]
 mod with;

@@ -2,23 +2,26 @@
 
 use super::Inflated;
 use crate::config::Config;
-use crate::deflate::{Context, Deflater, InflateError, Inflater, Limits, Policy, stored};
+use crate::deflate::{Codecs, Context, Deflater, InflateError, Inflater, Limits, Policy, stored};
 use crate::error::ProtocolError;
 use alloc::{boxed::Box, vec::Vec};
 use bytes::BytesMut;
+use core::mem;
 
 /// What the receiving half inflates with.
 pub(crate) struct Inflation {
     context: Option<Context>,
+    /// Whether the codec is borrowed, so that it stays after a message. Never with takeover.
+    borrows: bool,
     inflater: Option<Box<Inflater>>,
 }
 
 impl Inflation {
     /// Nothing is agreed.
-    pub(crate) const NONE: Self = Self { context: None, inflater: None };
+    pub(crate) const NONE: Self = Self { context: None, borrows: false, inflater: None };
 
     pub(crate) const fn new(context: Context) -> Self {
-        Self { context: Some(context), inflater: None }
+        Self { context: Some(context), ..Self::NONE }
     }
 
     /// Whether RSV1 has a meaning.
@@ -37,7 +40,8 @@ impl Inflation {
         config: &Config,
     ) -> Result<Inflated, ProtocolError> {
         let context = self.context.ok_or(ProtocolError::ReservedBits)?;
-        let is_whole = last && self.inflater.is_none() && !context.takeover();
+        let is_first = self.inflater.as_ref().is_none_or(|inflater| inflater.is_at_start());
+        let is_whole = last && is_first && !context.takeover();
         if is_whole && stored::copy(piece, onto, limits(config)) {
             return Ok(Inflated { consumed: piece.len(), more: false });
         }
@@ -53,8 +57,28 @@ impl Inflation {
             return Ok(());
         };
         inflater.finish(limits(config)).map_err(protocol_error)?;
-        context.settle(&mut self.inflater);
+        if self.borrows {
+            inflater.reset();
+        } else {
+            context.settle(&mut self.inflater);
+        }
         Ok(())
+    }
+
+    /// Takes the codec that is spare.
+    pub(crate) fn borrow_from(&mut self, codecs: &mut Codecs) {
+        self.borrows = self.context.is_some_and(|context| !context.takeover());
+        if self.borrows && self.inflater.is_none() {
+            self.inflater = codecs.inflater.take();
+        }
+    }
+
+    /// Gives it back, unless a message is under way: then it is dropped with that.
+    pub(crate) fn return_to(&mut self, codecs: &mut Codecs) {
+        if mem::take(&mut self.borrows) {
+            let inflater = self.inflater.take_if(|inflater| inflater.is_at_start());
+            codecs.inflater = inflater.or_else(|| codecs.inflater.take());
+        }
     }
 
     /// Nothing more will be received.
@@ -68,15 +92,20 @@ pub(crate) struct Deflation {
     context: Option<Context>,
     /// Whether the application wants the next messages to go as they are.
     paused: bool,
+    /// Whether a fragment of a message has been compressed, and not its last.
+    open: bool,
+    /// Whether the codec is borrowed, so that it stays after a message. Never with takeover.
+    borrows: bool,
     deflater: Option<Box<Deflater>>,
 }
 
 impl Deflation {
     /// Nothing is agreed.
-    pub(crate) const NONE: Self = Self { context: None, paused: false, deflater: None };
+    pub(crate) const NONE: Self =
+        Self { context: None, paused: false, open: false, borrows: false, deflater: None };
 
     pub(crate) const fn new(context: Context) -> Self {
-        Self { context: Some(context), paused: false, deflater: None }
+        Self { context: Some(context), ..Self::NONE }
     }
 
     /// Whether a message made with this context can be sent.
@@ -105,10 +134,29 @@ impl Deflation {
         let deflater =
             self.deflater.get_or_insert_with(|| Box::new(Deflater::new(context, &policy(config))));
         deflater.compress(piece, last, &mut out);
-        if last {
+        self.open = !last;
+        if last && self.borrows {
+            deflater.abandon();
+        } else if last {
             context.settle(&mut self.deflater);
         }
         out
+    }
+
+    /// Takes the codec that is spare, if it is of use.
+    pub(crate) fn borrow_from(&mut self, codecs: &mut Codecs, config: &Config) {
+        let Some(context) = self.context.filter(|context| !context.takeover()) else { return };
+        self.borrows = true;
+        if self.deflater.is_none() {
+            self.deflater = codecs.deflater(context, &policy(config));
+        }
+    }
+
+    /// Gives it back, unless a message is under way: then it is dropped with that.
+    pub(crate) fn return_to(&mut self, codecs: &mut Codecs) {
+        if mem::take(&mut self.borrows) && !self.open {
+            codecs.deflater = self.deflater.take().or_else(|| codecs.deflater.take());
+        }
     }
 
     /// Nothing more will be sent.

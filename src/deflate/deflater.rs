@@ -42,6 +42,8 @@ const STORED: u8 = 0x00;
 pub struct Deflater {
     stream: Deflate,
     context: Context,
+    /// Level and memory of the policy.
+    effort: (u8, u8),
 }
 
 impl Deflater {
@@ -59,12 +61,17 @@ impl Deflater {
             strategy: if runs_only { Strategy::Rle } else { Strategy::Default },
             ..DeflateConfig::default()
         });
-        Self { stream, context }
+        Self { stream, context, effort: (policy.level, policy.memory) }
     }
 
     /// What it was made for.
     pub const fn context(&self) -> Context {
         self.context
+    }
+
+    /// Whether one made for this would be the same.
+    pub(super) fn suits(&self, context: Context, policy: &Policy) -> bool {
+        self.context == context && self.effort == (policy.level, policy.memory)
     }
 
     /// Appends the payload of a message's next fragment; `last` ends the message.

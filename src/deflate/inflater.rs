@@ -250,6 +250,19 @@ impl Inflater {
         self.failed.map_or(Ok(()), Err)
     }
 
+    /// Forgets all that came before, an error too: the next octet begins a message, and refers to
+    /// none before it.
+    pub fn reset(&mut self) {
+        self.stream.reset(false);
+        (self.wire, self.inflated, self.weighed) = (0, 0, 0);
+        (self.ended, self.failed) = (false, None);
+    }
+
+    /// Whether no octet of a message has come yet, and one may.
+    pub(crate) const fn is_at_start(&self) -> bool {
+        self.wire == 0 && self.failed.is_none()
+    }
+
     /// Whether the tail completes an empty block.
     ///
     /// `Block` stops the inflater between two blocks, which shows when it leaves input behind. Bits

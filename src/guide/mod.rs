@@ -265,7 +265,9 @@
 //! ```
 //!
 //! Messages are compressed each on its own, so an idle connection holds nothing; takeover shrinks
-//! small messages further and costs some 300 KiB a connection. The limits below count what a message
+//! small messages further and costs some 300 KiB a connection. Without it a codec is made for each
+//! message, which takes longer than a short one takes to compress: a loop that serves many
+//! connections keeps one pair of `deflate::Codecs`, and lends it to the one whose turn it is. The limits below count what a message
 //! inflates to. Leave secrets uncompressed beside text that others chose
 //! (`Connection::compress`).
 //!

@@ -13,6 +13,8 @@ use crate::close::{self, CloseCode, CloseReason};
 use crate::compression::Inflation;
 use crate::config::{Config, Delivery};
 use crate::control::Control;
+#[cfg(feature = "deflate")]
+use crate::deflate::Codecs;
 use crate::error::ProtocolError;
 use crate::event::{Chunk, Close, Event};
 use crate::frame::{Expect, Header, Kind, MAX_HEADER, Opcode};
@@ -108,6 +110,19 @@ impl Receiver {
     pub(crate) fn with_inflation(mut self, inflation: Inflation) -> Self {
         self.inflation = inflation;
         self
+    }
+
+    /// Takes the inflater of these. See
+    /// [`Connection::borrow_codecs`](crate::Connection::borrow_codecs).
+    #[cfg(feature = "deflate")]
+    pub fn borrow_codecs(&mut self, codecs: &mut Codecs) {
+        self.inflation.borrow_from(codecs);
+    }
+
+    /// Gives it back. See [`Connection::return_codecs`](crate::Connection::return_codecs).
+    #[cfg(feature = "deflate")]
+    pub fn return_codecs(&mut self, codecs: &mut Codecs) {
+        self.inflation.return_to(codecs);
     }
 
     /// The next event in `input`, which is left with what follows it; `None` when all of `input`

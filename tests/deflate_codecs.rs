@@ -1,0 +1,318 @@
+//! RFC 7692 section 7.1.1: codecs that are lent change what it costs, and nothing else.
+#![cfg(feature = "deflate")]
+#![allow(missing_docs)]
+
+mod common;
+mod counting;
+mod deflate_support;
+
+use bytes::BytesMut;
+use common::{fixed_keys, streamed};
+use counting::counted;
+use deflate_support::{bits, context, data, policy};
+use proptest::prelude::*;
+use sockless::deflate::{Codecs, Context, Contexts, Inflater, Policy};
+use sockless::frame::Kind;
+use sockless::{Config, Connection, Event, Prepared, ProtocolError};
+use std::sync::Arc;
+
+/// What compresses everything.
+fn keen(level: u8) -> Policy {
+    let mut policy = policy(level, 8);
+    policy.threshold = 0;
+    policy
+}
+
+fn with(policy: Policy, mut config: Config) -> Arc<Config> {
+    config.deflate = Some(policy);
+    Arc::new(config)
+}
+
+fn contexts(context: Context) -> Contexts {
+    Contexts { inflate: context, deflate: context }
+}
+
+/// A server that borrows, one that does not, and a client for each to talk to.
+struct Member {
+    borrows: [Connection; 2],
+    client: Connection,
+    /// From the client, not read yet.
+    wire: BytesMut,
+    out: [BytesMut; 2],
+}
+
+impl Member {
+    fn new(config: &Arc<Config>, context: Context) -> Self {
+        let server = || Connection::server(config.clone()).with_deflate(contexts(context));
+        let client = Connection::client(config.clone(), fixed_keys());
+        Self {
+            borrows: [server(), server()],
+            client: client.with_deflate(contexts(context)),
+            wire: BytesMut::new(),
+            out: [BytesMut::new(), BytesMut::new()],
+        }
+    }
+
+    /// Both read `len` bytes: the same comes of it.
+    fn read(&mut self, len: usize) {
+        let read = self.wire.split_to(len.min(self.wire.len()));
+        let [first, second] = [0, 1].map(|at| {
+            let (mut read, mut seen) = (read.clone(), Vec::new());
+            let mut input = &mut read[..];
+            while let Some(event) = self.borrows[at].receive(&mut input, &mut self.out[at]) {
+                seen.push(match event {
+                    Event::Text(text) => text.as_bytes().to_vec(),
+                    Event::Binary(data) => data.to_vec(),
+                    Event::Chunk(chunk) => chunk.data.to_vec(),
+                    other => format!("{other:?}").into_bytes(),
+                });
+            }
+            seen
+        });
+        assert_eq!(first.concat(), second.concat());
+    }
+
+    fn send(&mut self, data: &[u8], kind: Option<Kind>, last: bool) {
+        for at in [0, 1] {
+            let (connection, out) = (&mut self.borrows[at], &mut self.out[at]);
+            // A caller's mistake is the same mistake for both.
+            let _ = match kind {
+                Some(kind) => connection.send_fragment(kind, data, last, out),
+                None => connection.send_binary(data, out),
+            };
+        }
+        assert_eq!(self.out[0], self.out[1]);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Do {
+    Lend,
+    Return,
+    Send { kind: u8, len: usize, fragment: bool, last: bool },
+    Say { kind: u8, len: usize, fragment: bool, last: bool },
+    Garbage,
+    Read(usize),
+}
+
+fn action() -> impl Strategy<Value = Do> {
+    let message = || (0..4_u8, 0..3000_usize, any::<bool>(), any::<bool>());
+    prop_oneof![
+        4 => Just(Do::Lend),
+        4 => Just(Do::Return),
+        3 => message().prop_map(|(kind, len, fragment, last)| Do::Send { kind, len, fragment, last }),
+        6 => message().prop_map(|(kind, len, fragment, last)| Do::Say { kind, len, fragment, last }),
+        1 => Just(Do::Garbage),
+        6 => prop_oneof![0..200_usize, Just(usize::MAX)].prop_map(Do::Read),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_said_and_heard_is_the_same_with_codecs_that_are_lent(
+        script in proptest::collection::vec((0..5_usize, action()), 0..80),
+        deliver_chunks in any::<bool>(),
+    ) {
+        let config = |level| {
+            with(keen(level), if deliver_chunks { streamed() } else { Config::default() })
+        };
+        let mut members = [
+            Member::new(&config(6), context(12, false)),
+            Member::new(&config(6), context(12, false)),
+            Member::new(&config(1), context(12, false)),
+            Member::new(&config(6), context(9, false)),
+            Member::new(&config(6), context(12, true)),
+        ];
+        let mut codecs = Codecs::new();
+        for (at, action) in script {
+            let member = &mut members[at];
+            match action {
+                Do::Lend => member.borrows[0].borrow_codecs(&mut codecs),
+                Do::Return => member.borrows[0].return_codecs(&mut codecs),
+                Do::Send { kind, len, fragment, last } => {
+                    member.send(&data(kind, len, 7), fragment.then_some(Kind::Binary), last);
+                }
+                Do::Say { kind, len, fragment, last } => {
+                    let (data, wire) = (data(kind, len, 9), &mut member.wire);
+                    let _ = if fragment {
+                        member.client.send_fragment(Kind::Binary, &data, last, wire)
+                    } else {
+                        member.client.send_binary(&data, wire)
+                    };
+                }
+                // Cut inside a block.
+                Do::Garbage => member.wire.extend_from_slice(b"\xc2\x83\0\0\0\0\xca\x48\xcd"),
+                Do::Read(len) => member.read(len),
+            }
+        }
+        for member in &mut members {
+            member.read(usize::MAX);
+        }
+    }
+}
+
+/// Sends one message each way.
+fn exchange(server: &mut Connection, client: &mut Connection, wire: &mut BytesMut, text: &str) {
+    for turn in [true, false] {
+        let (from, to) =
+            if turn { (&mut *server, &mut *client) } else { (&mut *client, &mut *server) };
+        wire.clear();
+        from.send_text(text, wire).unwrap();
+        let mut read = wire.split();
+        let event = to.receive(&mut &mut read[..], wire);
+        assert!(matches!(event, Some(Event::Text(heard)) if heard == text));
+        wire.unsplit(read);
+    }
+}
+
+#[test]
+fn one_pair_serves_any_number_and_none_is_made_twice() {
+    let config = with(keen(6), Config::default());
+    let agreed = contexts(context(12, false));
+    let mut members: Vec<_> = (0..10)
+        .map(|_| {
+            let server = Connection::server(config.clone()).with_deflate(agreed);
+            let client = Connection::client(config.clone(), fixed_keys()).with_deflate(agreed);
+            (server, client)
+        })
+        .collect();
+    let (mut ours, mut theirs) = (Codecs::new(), Codecs::new());
+    let (text, mut wire) = ("over and over ".repeat(20), BytesMut::with_capacity(4096));
+    let mut round = |members: &mut [(Connection, Connection)]| {
+        for (server, client) in members {
+            server.borrow_codecs(&mut ours);
+            client.borrow_codecs(&mut theirs);
+            for _ in 0..3 {
+                exchange(server, client, &mut wire, &text);
+            }
+            server.return_codecs(&mut ours);
+            client.return_codecs(&mut theirs);
+        }
+    };
+    let ((), first) = counted(|| round(&mut members));
+    // Two pairs: what `deflate`'s documentation has for a window of 12 bits.
+    let pairs = 2 * ((48 + 260) << 10);
+    assert!(first.held <= pairs && first.peak <= pairs + 8192, "{first:?}");
+    let ((), second) = counted(|| round(&mut members));
+    // Messages and their payloads, and no codec.
+    assert!(second.held == 0 && second.peak <= 8192, "{second:?}");
+    let ((), freed) = counted(|| drop((ours, theirs)));
+    // The output is shared by then, for which it needs some bytes.
+    assert!(freed.held + first.held <= 64, "the connections hold nothing: {freed:?} {first:?}");
+}
+
+#[test]
+fn a_message_under_way_keeps_its_codec_and_drops_it() {
+    let config = with(keen(6), Config::default());
+    let agreed = contexts(context(12, false));
+    let mut server = Connection::server(config.clone()).with_deflate(agreed);
+    let mut client = Connection::client(config, fixed_keys()).with_deflate(agreed);
+    let (mut codecs, mut wire) = (Codecs::new(), BytesMut::with_capacity(8192));
+    let mut out = BytesMut::with_capacity(8192);
+    let ((), heap) = counted(|| {
+        server.borrow_codecs(&mut codecs);
+        server.send_fragment(Kind::Text, b"over and over", false, &mut out).unwrap();
+        client.send_fragment(Kind::Text, b"and out", false, &mut wire).unwrap();
+        assert_eq!(server.receive(&mut &mut wire[..], &mut out), None);
+        server.return_codecs(&mut codecs);
+        assert_eq!(format!("{codecs:?}"), "Codecs { inflater: false, deflater: false }");
+        wire.clear();
+        server.send_fragment(Kind::Text, b" again", true, &mut out).unwrap();
+        client.send_fragment(Kind::Text, b" again", true, &mut wire).unwrap();
+        let event = server.receive(&mut &mut wire[..], &mut out);
+        assert_eq!(event, Some(Event::Text("and out again".into())));
+    });
+    assert!(heap.held <= 64, "{heap:?}");
+}
+
+/// Else one client could ask for what another has said, byte by byte.
+#[test]
+fn no_message_refers_to_what_another_connection_received() {
+    let agreed = contexts(context(15, false));
+    let server = || Connection::server(with(keen(6), Config::default())).with_deflate(agreed);
+    let (mut codecs, mut out) = (Codecs::new(), BytesMut::new());
+    let mut hear = |payload: &[u8]| {
+        let len = u8::try_from(payload.len()).unwrap();
+        let mut wire = [b"\xc1", &[0x80 | len, 0, 0, 0, 0][..], payload].concat();
+        let mut server = server();
+        server.borrow_codecs(&mut codecs);
+        let event = server.receive(&mut &mut wire[..], &mut out);
+        let heard = matches!(event, Some(Event::Text(text)) if text == "Hello");
+        assert_eq!(server.error(), (!heard).then_some(ProtocolError::InvalidCompression));
+        server.return_codecs(&mut codecs);
+        heard
+    };
+    for _ in 0..2 {
+        assert!(hear(b"\xf2\x48\xcd\xc9\xc9\x07\x00"));
+        // The same by reference, as with takeover (RFC 7692 section 7.2.3.2).
+        assert!(!hear(b"\xf2\x00\x11\x00\x00"));
+    }
+}
+
+/// It has failed by then, and says so at the next call: nobody else is to inherit that.
+#[test]
+fn a_codec_that_failed_is_not_returned() {
+    let agreed = contexts(context(15, false));
+    let server = || Connection::server(with(keen(6), streamed())).with_deflate(agreed);
+    let (mut codecs, mut out) = (Codecs::new(), BytesMut::new());
+    let mut cut = *b"\xc1\x83\0\0\0\0\xca\x48\xcd";
+    let mut hello = *b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00";
+    for wire in [&mut cut[..], &mut hello] {
+        let mut server = server();
+        server.borrow_codecs(&mut codecs);
+        let event = server.receive(&mut &mut *wire, &mut out);
+        assert!(matches!(event, Some(Event::Chunk(_))), "{event:?}");
+        server.return_codecs(&mut codecs);
+    }
+}
+
+#[test]
+fn with_takeover_nothing_is_borrowed_and_nothing_returned() {
+    let config = with(keen(6), Config::default());
+    let taken_over = contexts(context(12, true));
+    let mut server = Connection::server(config.clone()).with_deflate(taken_over);
+    let mut client = Connection::client(config, fixed_keys()).with_deflate(taken_over);
+    let (mut codecs, mut wire) = (Codecs::new(), BytesMut::new());
+    for _ in 0..2 {
+        server.borrow_codecs(&mut codecs);
+        exchange(&mut server, &mut client, &mut wire, "over and over");
+        server.return_codecs(&mut codecs);
+        assert_eq!(format!("{codecs:?}"), "Codecs { inflater: false, deflater: false }");
+    }
+}
+
+#[test]
+fn messages_are_prepared_by_one_deflater() {
+    let mut codecs = Codecs::new();
+    let text = "over and over ".repeat(20);
+    for (level, window) in [(6, 12), (6, 12), (1, 12), (6, 9), (6, 12)] {
+        let mut policy = keen(level);
+        policy.server_max_window_bits = bits(window);
+        let config = with(policy, Config::default());
+        let agreed = contexts(context(window, false));
+        let mut server = Connection::server(config).with_deflate(agreed);
+        let by_its_own = server.prepared(&Prepared::text(&text).compressed(&policy)).unwrap();
+        let prepared = Prepared::text(&text).compressed_by(&mut codecs, &policy);
+        assert_eq!(server.prepared(&prepared).unwrap(), by_its_own);
+        assert!(by_its_own.len() < text.len());
+    }
+    let ((), heap) = counted(|| drop(Prepared::text(&text).compressed_by(&mut codecs, &keen(6))));
+    assert!(heap.held == 0 && heap.peak <= 4096, "{heap:?}");
+}
+
+#[test]
+fn an_inflater_that_is_reset_has_forgotten_its_failure_and_its_history() {
+    let mut inflater = Inflater::new(context(15, true));
+    let mut hear = |payload: &[u8]| {
+        let (message, end) =
+            deflate_support::inflate(&mut inflater, payload, &[], 100, deflate_support::FREE);
+        inflater.reset();
+        end.map(|()| message)
+    };
+    assert_eq!(hear(b"\xf2\x48\xcd\xc9\xc9\x07\x00").as_deref(), Ok(&b"Hello"[..]));
+    // A reference to the message before it.
+    assert!(hear(b"\xf2\x00\x11\x00\x00").is_err());
+    assert_eq!(hear(b"\xf2\x48\xcd\xc9\xc9\x07\x00").as_deref(), Ok(&b"Hello"[..]));
+}
