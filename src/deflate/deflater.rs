@@ -7,9 +7,9 @@
 //! Invariant: what was appended is sent, or the deflater is told; only so does its window agree
 //! with the peer's.
 
-use super::{Context, Policy, WindowBits};
+use super::{Context, Policy, WindowBits, spare};
 use bytes::{BufMut, BytesMut};
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
+use zlib_rs::{Deflate, DeflateConfig, Strategy};
 
 /// The most that is reserved ahead of what is written.
 const CHUNK: usize = 16 << 10;
@@ -112,21 +112,16 @@ impl Deflater {
             let start = out.len();
             // Mostly one call: what does not shrink grows by less than an eighth.
             let room = rest.len().saturating_add(rest.len() / 8).saturating_add(64).min(CHUNK);
-            out.resize(start.saturating_add(room), 0);
-            let (before, made) = (self.stream.total_in(), self.stream.total_out());
-            let output = out.get_mut(start..).unwrap_or_default();
-            let status = self.stream.compress(rest, output, DeflateFlush::SyncFlush);
-            // Neither is more than the slice it counts in.
+            let before = self.stream.total_in();
+            let status = spare::deflate(&mut self.stream, rest, out, room);
+            // Not more than the slice it counts in.
             let taken = usize::try_from(self.stream.total_in().saturating_sub(before)).unwrap_or(0);
-            let written =
-                usize::try_from(self.stream.total_out().saturating_sub(made)).unwrap_or(0);
-            out.truncate(start.saturating_add(written));
             rest = rest.get(taken..).unwrap_or_default();
             if status.is_err() {
                 return false;
             }
             // Room is left only when the flush is done.
-            if written < room {
+            if out.len() < start.saturating_add(room) {
                 return rest.is_empty() && out.ends_with(&TAIL);
             }
         }
