@@ -223,3 +223,24 @@ fn a_silent_server() {
         assert!(!client.wait().unwrap().success(), "{name}");
     }
 }
+
+/// Told to stop, it takes nobody new, says so to those it has, and ends when they have answered.
+#[test]
+fn a_server_that_stops() {
+    let mut server = Server::start("tokio_server").unwrap();
+    let mut peers = [(); 3].map(|()| open(&server.address));
+    let pid = server.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    for peer in &mut peers {
+        let mut goodbye = [0; 20];
+        peer.read_exact(&mut goodbye).unwrap();
+        assert_eq!(goodbye, *b"\x88\x12\x03\xe9the server stops");
+    }
+    assert!(TcpStream::connect(&server.address).is_err());
+    for peer in &mut peers {
+        assert!(server.process.try_wait().unwrap().is_none());
+        peer.write_all(b"\x88\x82\0\0\0\0\x03\xe9").unwrap();
+        assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0);
+    }
+    assert!(server.process.wait().unwrap().success());
+}
