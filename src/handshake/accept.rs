@@ -141,13 +141,10 @@ impl<'r> Accept<'r> {
         if self.request.is_extended() {
             out.put_slice(b"HTTP/1.1 200 OK");
         } else {
-            out.put_slice(
-                b"HTTP/1.1 101 Switching Protocols\r\n\
-                  Upgrade: websocket\r\n\
-                  Connection: Upgrade\r\n\
-                  Sec-WebSocket-Accept: ",
-            );
-            out.put_slice(&key::accept(self.request.key()));
+            out.put_slice(SWITCHING);
+            if let Some(place) = out.last_chunk_mut() {
+                key::write_accept(self.request.key(), place);
+            }
         }
         if let Some(subprotocol) = self.subprotocol {
             out.put_slice(b"\r\nSec-WebSocket-Protocol: ");
@@ -163,3 +160,9 @@ impl<'r> Accept<'r> {
         agreed
     }
 }
+
+/// The 101 as far as it is the same for all; the answer to the key takes the place of the dots.
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: ............................";

@@ -24,10 +24,16 @@ const GUID: &[u8; 36] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 #[must_use]
 pub fn accept(key: &[u8]) -> [u8; 28] {
     let mut value = [0; 28];
-    // 20 bytes are 28 in base64, always: there is no other outcome.
-    let written = STANDARD.encode_slice(hash(key), &mut value);
-    debug_assert_eq!(written, Ok(value.len()));
+    write_accept(key, &mut value);
     value
+}
+
+/// [`accept`], where it is to be.
+#[inline]
+pub(super) fn write_accept(key: &[u8], place: &mut [u8; 28]) {
+    // 20 bytes are 28 in base64, always: there is no other outcome.
+    let written = STANDARD.encode_slice(hash(key), place);
+    debug_assert_eq!(written, Ok(place.len()));
 }
 
 /// SHA-1 of the key and the GUID.
