@@ -13,7 +13,7 @@ use super::error::RequestError;
 use super::extensions;
 use super::head::{Lines, Span};
 use super::key;
-use super::list::{self, List, is_protocol, is_token};
+use super::list::{self, List, is_protocol};
 use super::name::{self, Name};
 
 /// A field that may come once: where it is, and how often it came.
@@ -24,8 +24,8 @@ struct Single {
 }
 
 impl Single {
-    fn add(&mut self, value: Span) {
-        self.value = value;
+    fn add(&mut self, head: &[u8], value: &[u8]) {
+        self.value = Span::of_part(head, value);
         self.lines = self.lines.saturating_add(1);
     }
 
@@ -103,29 +103,11 @@ impl Lines for RequestFacts {
     }
 
     #[inline]
-    fn field(&mut self, head: &[u8], name: Span, value: Span) -> Result<(), RequestError> {
-        let text = value.of(head);
-        match Name::of(name.of(head)) {
-            Name::Host => self.host.add(value),
-            Name::Origin => self.origin.add(value),
-            Name::Key => self.key.add(value),
-            Name::Version => self.websocket_version.add(value),
-            Name::ContentLength => self.content_length.add(value),
-            Name::TransferEncoding => self.transfer_encoding = true,
-            Name::Expect => self.expect = true,
-            Name::Upgrade => self.upgrade.add(text, |element| {
-                self.upgrade_has_websocket |= name::is(element, b"websocket");
-                is_protocol(element)
-            }),
-            Name::Connection => self.connection.add(text, |element| {
-                self.connection_has_upgrade |= name::is(element, b"upgrade");
-                is_token(element)
-            }),
-            Name::Protocol => self.subprotocols.add(text, is_token),
-            Name::Extensions => extensions::check(&mut self.extensions, text),
-            Name::Accept | Name::Other => {}
+    fn field(&mut self, head: &[u8], name: &[u8], value: &[u8]) {
+        let name = Name::of(name);
+        if name != Name::Other {
+            self.known(head, name, value);
         }
-        Ok(())
     }
 
     fn end(&mut self, _: &[u8]) -> Result<bool, RequestError> {
@@ -134,6 +116,29 @@ impl Lines for RequestFacts {
 }
 
 impl RequestFacts {
+    fn known(&mut self, head: &[u8], name: Name, value: &[u8]) {
+        match name {
+            Name::Host => self.host.add(head, value),
+            Name::Origin => self.origin.add(head, value),
+            Name::Key => self.key.add(head, value),
+            Name::Version => self.websocket_version.add(head, value),
+            Name::ContentLength => self.content_length.add(head, value),
+            Name::TransferEncoding => self.transfer_encoding = true,
+            Name::Expect => self.expect = true,
+            Name::Upgrade => self.upgrade.add(value, |element, is_token| {
+                self.upgrade_has_websocket |= name::is(element, b"websocket");
+                is_token || is_protocol(element)
+            }),
+            Name::Connection => self.connection.add(value, |element, is_token| {
+                self.connection_has_upgrade |= name::is(element, b"upgrade");
+                is_token
+            }),
+            Name::Protocol => self.subprotocols.add(value, |_, is_token| is_token),
+            Name::Extensions => extensions::check(&mut self.extensions, value),
+            Name::Accept | Name::Other => {}
+        }
+    }
+
     /// `method SP request-target SP HTTP-version` (RFC 9112 section 3), nothing else.
     fn request_line(&mut self, head: &[u8], line: Span) -> Option<()> {
         let text = line.of(head);

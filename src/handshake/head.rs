@@ -9,7 +9,7 @@
 //! cut. All that is decided, is decided in the order of the stream, so the outcome does not depend
 //! on the cuts either.
 
-use super::class::{first_control, token_len};
+use super::class::{Controls, first_control, token_len};
 use crate::config::Config;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -30,6 +30,12 @@ impl Span {
         // A head is shorter than 4 GiB: `Scanner::line` sees to that.
         let narrow = |at| u32::try_from(at).unwrap_or(u32::MAX);
         Self { start: narrow(start), end: narrow(end) }
+    }
+
+    /// Where in the head a part of it lies.
+    pub(super) fn of_part(head: &[u8], part: &[u8]) -> Self {
+        let start = part.as_ptr().addr().saturating_sub(head.as_ptr().addr());
+        Self::new(start, start.saturating_add(part.len()))
     }
 
     /// The part of this span that `part` names, counted from its start.
@@ -76,8 +82,9 @@ pub(super) trait Lines {
     /// The start line. False: this was not it, the next one may be.
     fn start(&mut self, head: &[u8], line: Span) -> Result<bool, Self::Error>;
 
-    /// A field: its name is a token, its value trimmed and free of control characters but HTAB.
-    fn field(&mut self, head: &[u8], name: Span, value: Span) -> Result<(), Self::Error>;
+    /// A field, both parts of which lie in the head: its name is a token, its value trimmed and free
+    /// of control characters but HTAB.
+    fn field(&mut self, head: &[u8], name: &[u8], value: &[u8]);
 
     /// The blank line. False: another head follows.
     fn end(&mut self, head: &[u8]) -> Result<bool, Self::Error>;
@@ -177,60 +184,65 @@ impl Scanner {
         lines: &mut L,
     ) -> Result<Option<usize>, L::Error> {
         loop {
-            if self.started && self.scanned == self.line {
-                self.whole_fields(config, head, lines)?;
-            }
-            let Some(line) = self.line(config, head)? else { return Ok(None) };
-            let text = line.of(head);
-            if !self.started {
-                self.started = lines.start(head, line)?;
-            } else if !text.is_empty() {
-                if self.fields >= config.max_fields {
-                    return Err(HeadError::TooManyFields.into());
+            let is_at_line = self.started && self.scanned == self.line;
+            if !is_at_line || !self.whole_fields(config, head, lines) {
+                let Some(line) = self.line(config, head)? else { return Ok(None) };
+                let text = line.of(head);
+                if !self.started {
+                    self.started = lines.start(head, line)?;
+                    continue;
                 }
-                self.fields = self.fields.saturating_add(1);
-                let (name, value) = split_field(text).ok_or(HeadError::Field)?;
-                lines.field(head, line.part(name), line.part(value))?;
-            } else if lines.end(head)? {
-                return Ok(Some(self.line));
-            } else {
-                (self.started, self.fields) = (false, 0);
+                if !text.is_empty() {
+                    if self.fields >= config.max_fields {
+                        return Err(HeadError::TooManyFields.into());
+                    }
+                    self.fields = self.fields.saturating_add(1);
+                    let (name, value) =
+                        split_field(text, token_len(text)).ok_or(HeadError::Field)?;
+                    lines.field(head, name, value);
+                    continue;
+                }
             }
+            if lines.end(head)? {
+                return Ok(Some(self.line));
+            }
+            (self.started, self.fields) = (false, 0);
         }
     }
 
-    /// Tells `lines` of the fields whose lines have come whole and break no rule, as nearly all do.
-    /// Whatever is short of that is left to [`Self::line`], which knows what is wrong, and first.
+    /// Tells `lines` of the fields whose lines have come whole and break no rule, as nearly all do;
+    /// whether the blank line after them has come too. Whatever is short of that is left to
+    /// [`Self::line`], which knows what is wrong, and first.
     #[inline]
-    fn whole_fields<L: Lines>(
-        &mut self,
-        config: &Config,
-        head: &[u8],
-        lines: &mut L,
-    ) -> Result<(), L::Error> {
+    fn whole_fields<L: Lines>(&mut self, config: &Config, head: &[u8], lines: &mut L) -> bool {
         let within = head.get(..config.max_head.min(u32::MAX as usize)).unwrap_or(head);
-        let mut rest = within.get(self.line..).unwrap_or_default();
+        let bytes = within.get(self.line..).unwrap_or_default();
+        let (mut start, mut is_ended) = (0_usize, false);
+        let mut controls = Controls::of(bytes);
         while self.fields < config.max_fields {
             // Where the next line starts must not wait for what is in this one.
-            let Some(len) = first_control(rest) else { break };
-            let Some((line, after)) = rest.split_at_checked(len) else { break };
-            let Some(after) = after.strip_prefix(b"\r\n") else { break };
-            let Some((name, value)) = line.split_at_checked(token_len(line)) else { break };
-            let Some(value) = value.strip_prefix(b":").filter(|_| !name.is_empty()) else { break };
+            let Some(end) = controls.next() else { break };
+            let Some(rest) = bytes.get(start..) else { break };
+            let Some(line) = bytes.get(start..end) else { break };
+            let Some(b"\r\n") = bytes.get(end..).and_then(<[u8]>::first_chunk) else { break };
             if line.len() > config.max_line {
                 break;
             }
-            let end = self.line.saturating_add(line.len());
-            let name = Span::new(self.line, self.line.saturating_add(name.len()));
-            let value = trim_start(value);
-            let start = end.saturating_sub(value.len());
-            let value = Span::new(start, start.saturating_add(trim_end(value).len()));
-            self.line = end.saturating_add(2);
-            (self.scanned, rest) = (self.line, after);
+            // No token goes beyond its line; what follows fills up the step that its end is in.
+            let field = split_field(line, token_len(rest));
+            if field.is_none() && !line.is_empty() {
+                break;
+            }
+            start = end.saturating_add(2);
+            is_ended = field.is_none();
+            let Some((name, value)) = field else { break };
+            controls.step_over_lf();
             self.fields = self.fields.saturating_add(1);
-            lines.field(head, name, value)?;
+            lines.field(head, name, value);
         }
-        Ok(())
+        self.line = self.line.saturating_add(start);
+        self.scanned = self.line;
+        is_ended
     }
 
     /// The next line without its CRLF, if all of it has come.
@@ -313,24 +325,23 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (line, rest) = self.rest.split_at_checked(memchr::memchr(b'\r', self.rest)?)?;
-        let (name, value) = split_field(line)?;
+        let (name, value) = split_field(line, token_len(line))?;
         self.rest = rest.get(2..)?;
-        Some((core::str::from_utf8(line.get(name)?).ok()?, line.get(value)?))
+        Some((core::str::from_utf8(name).ok()?, value))
     }
 }
 
-/// Name and value of a field line (RFC 9112 section 5), by their places in it.
+/// Name and value of a field line (RFC 9112 section 5), given how long the token at its start is.
 ///
 /// A line that starts with whitespace is obs-fold, and "no whitespace is allowed between the field
 /// name and colon": both fail because neither is a token character.
-fn split_field(line: &[u8]) -> Option<(core::ops::Range<usize>, core::ops::Range<usize>)> {
-    let colon = token_len(line);
-    if colon == 0 || line.get(colon) != Some(&b':') {
-        return None;
+#[inline]
+fn split_field(line: &[u8], token: usize) -> Option<(&[u8], &[u8])> {
+    match line.split_at_checked(token)? {
+        ([], _) => None,
+        (name, [b':', value @ ..]) => Some((name, trim(value))),
+        _ => None,
     }
-    let value = trim_start(line.get(colon.saturating_add(1)..)?);
-    let start = line.len().saturating_sub(value.len());
-    Some((0..colon, start..start.saturating_add(trim_end(value).len())))
 }
 
 /// Without the optional whitespace around it (RFC 9110 section 5.6.3): SP and HTAB only.
@@ -368,9 +379,7 @@ mod tests {
             Ok(true)
         }
 
-        fn field(&mut self, _: &[u8], _: Span, _: Span) -> Result<(), HeadError> {
-            Ok(())
-        }
+        fn field(&mut self, _: &[u8], _: &[u8], _: &[u8]) {}
 
         fn end(&mut self, _: &[u8]) -> Result<bool, HeadError> {
             Ok(true)
@@ -435,8 +444,9 @@ mod tests {
             (" a:b", None),
             ("é:b", None),
         ] {
-            let found = split_field(line.as_bytes());
-            assert_eq!(found.map(|(name, value)| (&line[name], &line[value])), wanted, "{line}");
+            let found = split_field(line.as_bytes(), token_len(line.as_bytes()));
+            let wanted = wanted.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            assert_eq!(found, wanted, "{line}");
         }
     }
 }

@@ -48,7 +48,9 @@ impl Name {
 #[inline]
 pub(super) fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
     <&[u8; N]>::try_from(name).is_ok_and(|name| {
-        let differs = |all, (a, b): (&u8, &u8)| all | (a.to_ascii_lowercase() ^ b);
+        // The bit of a letter's case says nothing; that of any other byte does.
+        let folded = |byte, known: u8| byte | if known.is_ascii_lowercase() { 0x20 } else { 0 };
+        let differs = |all, (&a, &b): (&u8, &u8)| all | (folded(a, b) ^ b);
         name.iter().zip(known).fold(0, differs) == 0
     })
 }

@@ -9,7 +9,7 @@ use super::class::digit_of;
 use super::error::ResponseError;
 use super::extensions::{self, Extensions};
 use super::head::{Fields, Lines, Span};
-use super::list::{List, elements, is_protocol, is_token};
+use super::list::{List, elements, is_protocol};
 use super::name::Name;
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -48,27 +48,26 @@ impl Lines for ResponseFacts {
         Ok(true)
     }
 
-    fn field(&mut self, head: &[u8], name: Span, value: Span) -> Result<(), ResponseError> {
-        let text = value.of(head);
-        match Name::of(name.of(head)) {
-            Name::Upgrade => self.upgrade.add(text, |element| {
+    fn field(&mut self, head: &[u8], name: &[u8], value: &[u8]) {
+        let span = Span::of_part(head, value);
+        match Name::of(name) {
+            Name::Upgrade => self.upgrade.add(value, |element, is_token| {
                 self.upgrade_is_websocket = element.eq_ignore_ascii_case(b"websocket");
-                is_protocol(element)
+                is_token || is_protocol(element)
             }),
-            Name::Connection => self.connection.add(text, |element| {
+            Name::Connection => self.connection.add(value, |element, is_token| {
                 self.connection_has_upgrade |= element.eq_ignore_ascii_case(b"upgrade");
-                is_token(element)
+                is_token
             }),
-            Name::Accept => self.accept = (value, self.accept.1.saturating_add(1)),
-            Name::Protocol => self.subprotocol = (value, self.subprotocol.1.saturating_add(1)),
+            Name::Accept => self.accept = (span, self.accept.1.saturating_add(1)),
+            Name::Protocol => self.subprotocol = (span, self.subprotocol.1.saturating_add(1)),
             Name::Extensions => {
-                self.extension_field = (value, self.extension_field.1.saturating_add(1));
-                extensions::check(&mut self.extensions, text);
+                self.extension_field = (span, self.extension_field.1.saturating_add(1));
+                extensions::check(&mut self.extensions, value);
             }
             Name::ContentLength | Name::TransferEncoding => self.body = true,
             _ => {}
         }
-        Ok(())
     }
 
     /// Whether the response is final: "a 1xx response is terminated by the end of the header

@@ -1,21 +1,25 @@
 //! RFC 9110 section 5.6.2, RFC 9112 section 3.2, RFC 3986 section 3.2.2: which bytes may stand
 //! where.
 //!
-//! One table has a bit for each class, so that a head is judged with a look-up a byte. Grammar is
-//! the business of those who ask.
+//! One table has a bit for each class, so that a head is judged with a look-up a byte; what is asked
+//! of every byte, and of nearly all names, is asked of many bytes in one step, by the rooms beside
+//! this. Grammar is the business of those who ask.
 //!
 //! Invariant: only ASCII is in a class.
+
+#[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse2"))))]
+mod portable;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod x86;
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+pub(super) use portable::{Controls, token_len};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(super) use x86::{Controls, token_len};
 
 const TOKEN: u8 = 1;
 const TARGET: u8 = 2;
 const NAME: u8 = 4;
-
-/// A word with 1 in each byte, and one with the top bit of each.
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const TOPS: u64 = ONES << 7;
-/// What takes `a` and all above it to the top bit, and what takes all above `z`.
-const ABOVE_A: u64 = ONES * (0x80 - 0x61);
-const ABOVE_Z: u64 = ONES * (0x7f - 0x7a);
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 static CLASSES: [u8; 256] = {
@@ -84,38 +88,6 @@ pub(super) fn digit_of(byte: u8) -> Option<u8> {
     byte.checked_sub(b'0').filter(|&digit| digit <= 9)
 }
 
-/// How many of the first bytes are tchars.
-///
-/// Names are letters and hyphens, nearly all of them: eight at a time, and the rest by the table.
-#[inline]
-pub(super) fn token_len(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word);
-        // In each byte: its top bit is set if it is ASCII, and a letter or a hyphen. No addition
-        // carries into the next byte, for the top bits are clear.
-        let low = word & !TOPS;
-        let small = low | (ONES * 0x20);
-        let letter = small.wrapping_add(ABOVE_A) & !small.wrapping_add(ABOVE_Z);
-        let hyphen = !(low ^ (ONES * 0x2d)).wrapping_add(!TOPS);
-        let other = !((letter | hyphen) & !word) & TOPS;
-        if other != 0 {
-            let at = other.trailing_zeros() as usize / 8;
-            rest = rest.get(at..).unwrap_or_default();
-            if rest.first() == Some(&b':') {
-                return bytes.len().saturating_sub(rest.len());
-            }
-            break;
-        }
-        rest = after;
-    }
-    let others = rest
-        .iter()
-        .position(|&byte| !is_token_byte(byte))
-        .map_or(0, |at| rest.len().saturating_sub(at));
-    bytes.len().saturating_sub(others)
-}
-
 /// A byte that may stand in a path or query on the wire, in either direction.
 ///
 /// Visible ASCII without `#` and `\`. Some of it ought to be percent-encoded by RFC 3986; browsers
@@ -138,38 +110,10 @@ pub(super) const fn is_control(byte: u8) -> bool {
     byte < b' ' && byte != b'\t' || byte == 0x7f
 }
 
-/// Where the first control character is. Sixteen bytes at a time, side by side, without a branch
-/// for each.
+/// Where the first control character is.
 #[inline]
 pub(super) fn first_control(bytes: &[u8]) -> Option<usize> {
-    let mut rest = bytes;
-    while let Some((block, after)) = rest.split_first_chunk::<16>() {
-        if block.iter().fold(0, |found, &byte| found | u8::from(is_control(byte))) != 0 {
-            break;
-        }
-        rest = after;
-    }
-    // Here is one, or less than sixteen bytes are left: now eight at a time.
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word);
-        // A top bit is left where a byte is below SP, and where a byte is DEL; a borrow can leave
-        // more of them, but only above one that is right.
-        let below = word.wrapping_sub(ONES * 0x20) & !word;
-        let other = word ^ (ONES * 0x7f);
-        let delete = other.wrapping_sub(ONES) & !other;
-        let found = (below | delete) & TOPS;
-        if found != 0 {
-            let at = found.trailing_zeros() as usize / 8;
-            rest = rest.get(at..).unwrap_or_default();
-            if rest.first() != Some(&b'\t') {
-                return Some(bytes.len().saturating_sub(rest.len()));
-            }
-            break;
-        }
-        rest = after;
-    }
-    let clean = bytes.len().saturating_sub(rest.len());
-    rest.iter().position(|&byte| is_control(byte)).map(|at| clean.saturating_add(at))
+    Controls::of(bytes).next()
 }
 
 #[cfg(test)]
@@ -189,6 +133,18 @@ mod tests {
         }
     }
 
+    /// The two rooms, on a machine that has two.
+    const TOKEN_LENS: [fn(&[u8]) -> usize; 2] = [token_len, portable::token_len];
+
+    /// What both find, one by one.
+    fn controls(bytes: &[u8]) -> Vec<usize> {
+        let found: Vec<_> = Controls::of(bytes).collect();
+        let portable: Vec<_> = portable::Controls::of(bytes).collect();
+        assert_eq!(found, portable, "{}", bytes.escape_ascii());
+        assert_eq!(first_control(bytes), found.first().copied());
+        found
+    }
+
     #[test]
     fn tokens_end_at_the_first_byte_that_is_none() {
         for first in 0..=255_u8 {
@@ -196,9 +152,11 @@ mod tests {
                 for before in 0..9 {
                     let bytes = [&b"Sec-WebS"[..before], &[first, second], b"ocket:Key"].concat();
                     let wanted = bytes.iter().position(|&byte| !is_token_byte(byte)).unwrap();
-                    assert_eq!(token_len(&bytes), wanted, "{bytes:x?}");
                     let short = &bytes[..before + 2];
-                    assert_eq!(token_len(short), wanted.min(short.len()), "{short:x?}");
+                    for token_len in TOKEN_LENS {
+                        assert_eq!(token_len(&bytes), wanted, "{bytes:x?}");
+                        assert_eq!(token_len(short), wanted.min(short.len()), "{short:x?}");
+                    }
                 }
             }
         }
@@ -214,25 +172,63 @@ mod tests {
                 byte
             });
             let wanted = bytes.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(8);
-            assert_eq!(token_len(&bytes), wanted, "{}", bytes.escape_ascii());
+            // A step of sixteen has them twice.
+            let twice = [bytes, bytes].concat();
+            for token_len in TOKEN_LENS {
+                assert_eq!(token_len(&bytes), wanted, "{}", bytes.escape_ascii());
+                let wanted = if wanted == 8 { 16 } else { wanted };
+                assert_eq!(token_len(&twice), wanted, "{}", twice.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_of_a_step() {
+        for byte in 0..=255 {
+            for at in 0..160 {
+                let mut bytes = [b'a'; 160];
+                bytes[at] = byte;
+                let wanted = if is_token_byte(byte) { 160 } else { at };
+                assert_eq!(TOKEN_LENS.map(|len| len(&bytes)), [wanted; 2], "{byte:#x} at {at}");
+                let wanted: &[usize] = if is_control(byte) { &[at] } else { &[] };
+                assert_eq!(controls(&bytes), wanted, "{byte:#x} at {at}");
+                assert_eq!(controls(&bytes[..=at]), wanted, "{byte:#x} at the end");
+            }
         }
     }
 
     #[test]
     fn controls_are_found_wherever_they_are() {
-        for len in 0..70 {
+        for len in 0..140 {
             for fill in [b'a', b' ', b'\t', 0x7e, 0x80, 0xff] {
                 let clean = vec![fill; len];
-                assert_eq!(first_control(&clean), None);
+                assert_eq!(controls(&clean), []);
                 for at in 0..len {
                     for control in [b'\r', b'\n', 0, 8, 10, 0x1f, 0x7f] {
                         let mut bytes = clean.clone();
                         (bytes[at], bytes[len - 1]) = (control, b'\0');
                         bytes[at.saturating_sub(1)] = if at == 0 { b'\0' } else { b'\t' };
-                        assert_eq!(first_control(&bytes), Some(at), "{control} at {at} of {len}");
+                        let wanted = if at == len - 1 { vec![at] } else { vec![at, len - 1] };
+                        assert_eq!(controls(&bytes), wanted, "{control} at {at} of {len}");
                     }
                 }
             }
+        }
+        assert_eq!(controls(&[0; 200]), (0..200).collect::<Vec<_>>());
+    }
+
+    /// A CRLF may lie across two steps.
+    #[test]
+    fn an_lf_is_stepped_over() {
+        for at in 0..140 {
+            let mut bytes = [b'a'; 150];
+            bytes[at..at + 4].copy_from_slice(b"\r\n\n\0");
+            let (mut found, mut portable) = (Controls::of(&bytes), portable::Controls::of(&bytes));
+            assert_eq!((found.next(), portable.next()), (Some(at), Some(at)));
+            found.step_over_lf();
+            portable.step_over_lf();
+            let rest = [at + 2, at + 3];
+            assert!(found.eq(rest) && portable.eq(rest), "{at}");
         }
     }
 
@@ -241,8 +237,9 @@ mod tests {
         for first in 0..=255_u8 {
             for second in 0..=255_u8 {
                 let bytes = [b'a', first, second, b'a', b'a', b'a', b'a', b'a', b'a'];
-                let wanted = bytes.iter().position(|&byte| is_control(byte));
-                assert_eq!(first_control(&bytes), wanted, "{first:#x} {second:#x}");
+                let wanted = bytes.iter().enumerate().filter(|(_, byte)| is_control(**byte));
+                let wanted: Vec<_> = wanted.map(|(at, _)| at).collect();
+                assert_eq!(controls(&bytes), wanted, "{first:#x} {second:#x}");
             }
         }
     }
