@@ -150,7 +150,8 @@ impl RequestFacts {
         let end = token_len(rest);
         let (method, target) = rest.split_at_checked(end)?;
         let [b' ', target @ ..] = target else { return None };
-        if method.is_empty() || target.is_empty() || !target.iter().all(|&b| is_target_byte(b)) {
+        let is_fine = target.iter().fold(true, |all, &byte| all & is_target_byte(byte));
+        if method.is_empty() || target.is_empty() || !is_fine {
             return None;
         }
         // Methods are case-sensitive (RFC 9110 section 9.1).
@@ -201,30 +202,22 @@ impl RequestFacts {
     /// [`RequestError::NotAnUpgrade`] comes after every rule that any request has to keep, and
     /// before those of an upgrade: a plain request breaks it, and nothing before it.
     pub(super) fn judge(&self, head: &[u8]) -> Result<(), RequestError> {
-        let rules = [
-            (self.form_fits_method(), RequestError::TargetForm),
-            (self.version.0 <= 1, RequestError::VersionUnsupported),
-            // "If the HTTP version is 1.0, Upgrade MUST be ignored" (RFC 9110 section 7.8).
-            (self.version >= (1, 1), RequestError::VersionTooOld),
-            (self.method == Method::Get, RequestError::Method),
-            (self.has_host(head), RequestError::Host),
-            (!self.has_body(head), RequestError::Body),
-            (!self.expect, RequestError::Expectation),
-            (self.origin_is_readable(head), RequestError::Origin),
-            (self.upgrade.is_well_formed() || !self.upgrade.is_present(), RequestError::Upgrade),
-            (self.upgrade_has_websocket, RequestError::NotAnUpgrade),
-            (
-                self.connection.is_well_formed() && self.connection_has_upgrade,
-                RequestError::Connection,
-            ),
-        ];
-        if let Some(&(_, error)) = rules.iter().find(|(holds, _)| !holds) {
-            return Err(error);
-        }
+        demand(self.form_fits_method(), RequestError::TargetForm)?;
+        demand(self.version.0 <= 1, RequestError::VersionUnsupported)?;
+        // "If the HTTP version is 1.0, Upgrade MUST be ignored" (RFC 9110 section 7.8).
+        demand(self.version >= (1, 1), RequestError::VersionTooOld)?;
+        demand(self.method == Method::Get, RequestError::Method)?;
+        demand(self.has_host(head), RequestError::Host)?;
+        demand(!self.has_body(head), RequestError::Body)?;
+        demand(!self.expect, RequestError::Expectation)?;
+        demand(self.origin_is_readable(head), RequestError::Origin)?;
+        demand(self.upgrade.is_well_formed() || !self.upgrade.is_present(), RequestError::Upgrade)?;
+        demand(self.upgrade_has_websocket, RequestError::NotAnUpgrade)?;
+        let asks = self.connection.is_well_formed() && self.connection_has_upgrade;
+        demand(asks, RequestError::Connection)?;
         self.judge_version(head)?;
-        if !self.key.only().is_some_and(|key| key::is_valid(key.of(head))) {
-            return Err(RequestError::Key);
-        }
+        let has_key = self.key.only().is_some_and(|key| key::is_valid(key.of(head)));
+        demand(has_key, RequestError::Key)?;
         self.judge_offers(head)
     }
 
@@ -233,15 +226,10 @@ impl RequestFacts {
     pub(super) fn judge_extended(&mut self, head: &[u8]) -> Result<(), RequestError> {
         self.key = Single::default();
         let may_have_host = self.host.lines <= 1 && !self.host_differs(head);
-        let rules = [
-            (may_have_host, RequestError::Host),
-            (!self.has_body(head), RequestError::Body),
-            (!self.expect, RequestError::Expectation),
-            (self.origin_is_readable(head), RequestError::Origin),
-        ];
-        if let Some(&(_, error)) = rules.iter().find(|(holds, _)| !holds) {
-            return Err(error);
-        }
+        demand(may_have_host, RequestError::Host)?;
+        demand(!self.has_body(head), RequestError::Body)?;
+        demand(!self.expect, RequestError::Expectation)?;
+        demand(self.origin_is_readable(head), RequestError::Origin)?;
         self.judge_version(head)?;
         self.judge_offers(head)
     }
@@ -330,11 +318,18 @@ impl RequestFacts {
     }
 }
 
+/// An error unless a rule holds, so that the first one which does not is the answer.
+fn demand(holds: bool, error: RequestError) -> Result<(), RequestError> {
+    if holds { Ok(()) } else { Err(error) }
+}
+
 /// A version is 0 to 255, without a leading zero (RFC 6455 section 4.3).
 fn parse_version(text: &[u8]) -> Option<u8> {
     match text {
         [b'0'] => Some(0),
-        [b'1'..=b'9', ..] => core::str::from_utf8(text).ok()?.parse().ok(),
+        [b'1'..=b'9', ..] => text.iter().try_fold(0_u8, |version, &digit| {
+            version.checked_mul(10)?.checked_add(digit_of(digit)?)
+        }),
         _ => None,
     }
 }
