@@ -184,7 +184,7 @@ def browser():
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
         try:
-            driver.set_script_timeout(30)
+            driver.set_script_timeout(240)
             yield driver
         finally:
             driver.quit()
