@@ -284,22 +284,58 @@ fn with_takeover_nothing_is_borrowed_and_nothing_returned() {
 }
 
 #[test]
+fn what_nobody_takes_stays() {
+    let agreed = contexts(context(12, false));
+    let server =
+        |level| Connection::server(with(keen(level), Config::default())).with_deflate(agreed);
+    let mut client = Connection::client(with(keen(6), Config::default()), fixed_keys());
+    client = client.with_deflate(agreed);
+    let (mut codecs, mut wire) = (Codecs::new(), BytesMut::new());
+    let mut first = server(6);
+    first.borrow_codecs(&mut codecs);
+    exchange(&mut first, &mut client, &mut wire, &"over and ".repeat(5));
+    for last in [false, true] {
+        first.send_fragment(Kind::Text, b"over", last, &mut wire).unwrap();
+    }
+    first.return_codecs(&mut codecs);
+    // No deflater for another policy, no inflater where a message has begun with another.
+    let mut second = server(1);
+    wire.clear();
+    client.send_fragment(Kind::Text, b"over", false, &mut wire).unwrap();
+    assert_eq!(second.receive(&mut &mut wire[..], &mut BytesMut::new()), None);
+    second.borrow_codecs(&mut codecs);
+    second.return_codecs(&mut codecs);
+    assert_eq!(format!("{codecs:?}"), "Codecs { inflater: true, deflater: true }");
+}
+
+#[test]
 fn messages_are_prepared_by_one_deflater() {
     let mut codecs = Codecs::new();
-    let text = "over and over ".repeat(20);
-    for (level, window) in [(6, 12), (6, 12), (1, 12), (6, 9), (6, 12)] {
-        let mut policy = keen(level);
-        policy.server_max_window_bits = bits(window);
+    let data = data(0, 3000, 7);
+    // The memory shows too: with less of it a block is shorter.
+    for (level, memory, window) in [
+        (6, 8, 12),
+        (6, 8, 12),
+        (1, 8, 12),
+        (6, 8, 12),
+        (6, 1, 12),
+        (6, 8, 12),
+        (6, 8, 9),
+        (6, 8, 12),
+    ] {
+        let mut policy = policy(level, memory);
+        (policy.threshold, policy.server_max_window_bits) = (0, bits(window));
         let config = with(policy, Config::default());
         let agreed = contexts(context(window, false));
         let mut server = Connection::server(config).with_deflate(agreed);
-        let by_its_own = server.prepared(&Prepared::text(&text).compressed(&policy)).unwrap();
-        let prepared = Prepared::text(&text).compressed_by(&mut codecs, &policy);
+        let by_its_own = server.prepared(&Prepared::binary(&data).compressed(&policy)).unwrap();
+        let prepared = Prepared::binary(&data).compressed_by(&mut codecs, &policy);
         assert_eq!(server.prepared(&prepared).unwrap(), by_its_own);
-        assert!(by_its_own.len() < text.len());
+        assert!(by_its_own.len() < data.len());
     }
-    let ((), heap) = counted(|| drop(Prepared::text(&text).compressed_by(&mut codecs, &keen(6))));
-    assert!(heap.held == 0 && heap.peak <= 4096, "{heap:?}");
+    let ((), heap) = counted(|| drop(Prepared::binary(&data).compressed_by(&mut codecs, &keen(6))));
+    // To make a deflater takes four calls more.
+    assert!(heap.held == 0 && heap.peak <= 8192 && heap.calls <= 8, "{heap:?}");
 }
 
 #[test]

@@ -242,7 +242,7 @@ fn answers_that_open() {
     let offer = Offer::new(&target);
     for (name, value) in [
         ("UPGRADE", "WebSocket"),
-        ("connection", "keep-alive, Upgrade"),
+        ("connection", "keep-alive, Upgrade, x"),
         ("Connection", ",Upgrade,"),
         ("sec-websocket-accept", " s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\t"),
     ] {
@@ -365,8 +365,8 @@ fn limits_are_inclusive() {
     };
     opens(&total(spare));
     fails_with(&config, &offer, &total(spare + 1), E::HeadTooLarge);
-    // Interim responses count.
-    let interim = b"HTTP/1.1 100 \r\n\r\n";
+    // Interim responses count, but for their fields: each head has five of its own.
+    let interim = b"HTTP/1.1 100 \r\nA:\r\nB:\r\n\r\n";
     opens(&[&interim[..], &total(spare - interim.len())].concat());
     let over = [&interim[..], &total(spare + 1 - interim.len())].concat();
     fails_with(&config, &offer, &over, E::HeadTooLarge);
