@@ -5,7 +5,7 @@
 //!
 //! Invariant: `host` is not empty, is ASCII, and has brackets exactly if it is an IPv6 address.
 
-use super::class::{digit_of, is_name_byte};
+use super::class::{decimal, is_name_byte};
 use core::net::Ipv6Addr;
 
 /// A host, and a port unless it was left out.
@@ -47,7 +47,7 @@ fn split(text: &[u8]) -> Option<(usize, Option<u16>)> {
     match text.get(len..)? {
         _ if len == 0 => None,
         [] | [b':'] => Some((len, None)),
-        [b':', digits @ ..] => Some((len, Some(parse_port(digits)?))),
+        [b':', digits @ ..] => Some((len, Some(decimal(digits)?))),
         _ => None,
     }
 }
@@ -75,12 +75,6 @@ fn name_len(text: &[u8]) -> usize {
             _ => return len,
         }
     }
-}
-
-fn parse_port(digits: &[u8]) -> Option<u16> {
-    digits
-        .iter()
-        .try_fold(0_u16, |port, &digit| port.checked_mul(10)?.checked_add(digit_of(digit)?.into()))
 }
 
 #[cfg(test)]

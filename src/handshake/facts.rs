@@ -8,7 +8,7 @@
 //! Invariant: facts hold no bytes; every [`Span`] lies in the head that they were taken from.
 
 use super::authority::{Authority, is_authority};
-use super::class::{digit_of, is_target_byte, token_len};
+use super::class::{decimal, digit_of, is_target_byte, token_len};
 use super::error::RequestError;
 use super::extensions;
 use super::head::{Lines, Span};
@@ -327,9 +327,7 @@ fn demand(holds: bool, error: RequestError) -> Result<(), RequestError> {
 fn parse_version(text: &[u8]) -> Option<u8> {
     match text {
         [b'0'] => Some(0),
-        [b'1'..=b'9', ..] => text.iter().try_fold(0_u8, |version, &digit| {
-            version.checked_mul(10)?.checked_add(digit_of(digit)?)
-        }),
+        [b'1'..=b'9', ..] => u8::try_from(decimal(text)?).ok(),
         _ => None,
     }
 }

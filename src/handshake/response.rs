@@ -5,7 +5,7 @@
 //!
 //! Invariant: a [`Response`] is final, of status 101 or 200 to 599.
 
-use super::class::digit_of;
+use super::class::{decimal, digit_of};
 use super::error::ResponseError;
 use super::extensions::{self, Extensions};
 use super::head::{Fields, Lines, Span};
@@ -95,9 +95,7 @@ impl ResponseFacts {
             return None;
         };
         self.minor = digit_of(minor)?;
-        self.status = [a, b, c].into_iter().try_fold(0_u16, |status, byte| {
-            status.checked_mul(10)?.checked_add(digit_of(byte)?.into())
-        })?;
+        self.status = decimal(&[a, b, c])?;
         self.reason = line.part(start.len()..start.len().saturating_add(reason.len()));
         Some(())
     }

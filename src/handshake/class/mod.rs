@@ -88,6 +88,13 @@ pub(super) fn digit_of(byte: u8) -> Option<u8> {
     byte.checked_sub(b'0').filter(|&digit| digit <= 9)
 }
 
+/// The number that these DIGITs write, if that is what they are and it fits; 0 without any.
+pub(super) fn decimal(digits: &[u8]) -> Option<u16> {
+    digits.iter().try_fold(0_u16, |number, &digit| {
+        number.checked_mul(10)?.checked_add(digit_of(digit)?.into())
+    })
+}
+
 /// A byte that may stand in a path or query on the wire, in either direction.
 ///
 /// Visible ASCII without `#` and `\`. Some of it ought to be percent-encoded by RFC 3986; browsers
