@@ -66,7 +66,7 @@ async fn serve(stream: TcpStream, mut stopped: watch::Receiver<()>) -> io::Resul
     match opened.await? {
         Some((stream, connection, agreed, rest)) => {
             let socket = Socket::new(stream, connection, server_config(), &rest);
-            // What is never sent is closed: that is the word.
+            // Nothing is ever sent: the end of the channel is the word.
             let stop = async move { while stopped.changed().await.is_ok() {} };
             echo_until(stop, socket, &agreed).await
         }

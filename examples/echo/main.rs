@@ -7,10 +7,10 @@
 //! With `--features deflate` it compresses, as `--help` tells.
 //!
 //! One thread, readiness from `mio`, and for all connections together one buffer to read into, one
-//! to write from, and one pair of codecs. A turn of a peer is at most one read, whatever that brings, and one write of
-//! all there is to say. Between its turns a peer owns its [`Peer`] and nothing else, unless it is
-//! in the middle of a message, or did not take all that was written to it: then the rest is its
-//! backlog, and it is not read from until that is gone.
+//! to write from, and one pair of codecs. A turn of a peer is at most one read, whatever that brings,
+//! and one write of all there is to say. Between its turns a peer owns its [`Peer`] and nothing else,
+//! unless it is in the middle of a message, or did not take all that was written to it: then the rest
+//! is its backlog, and it is not read from until that is gone.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it says where it listens")]
 
 mod codecs;

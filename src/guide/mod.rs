@@ -239,13 +239,13 @@
 //! # Ok::<(), io::Error>(())
 //! ```
 //!
-//! A server that is to stop takes no more connections, calls `close` with
-//! [`GOING_AWAY`](crate::CloseCode::GOING_AWAY) on each that it has, and goes on with the loop: what
-//! was sent before still arrives, and the timers' `Phase::Closing` bounds the wait for the answers.
-//!
 //! Then [`eof`](crate::Connection::eof) says how it ended: the peer's code and reason, and whether
 //! cleanly. What went wrong on this side is in [`error`](crate::Connection::error), the timer's
 //! `Timeout` or the transport's error: log that with it.
+//!
+//! A server that is to stop takes no more connections, calls `close` with
+//! [`GOING_AWAY`](crate::CloseCode::GOING_AWAY) on each that it has, and goes on with the loop: what
+//! was sent before still arrives, and the timers' `Phase::Closing` bounds the wait for the answers.
 //!
 //! # TLS
 //!
