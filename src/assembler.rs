@@ -1,27 +1,36 @@
 //! RFC 6455 section 5.4: a message that does not lie whole in one input.
 //!
 //! Collects the pieces of a message into one contiguous buffer, unmasked on the way, text checked
-//! as it comes; keeps count of bytes and fragments against the budget. In streamed delivery there
-//! is no buffer, only the counts and the check. Frame order is not judged here: `frame` did.
+//! as it comes; keeps count of bytes and fragments against the budget. In streamed delivery the
+//! buffer is that of a chunk, if any. Frame order is not judged here: `frame` did.
 //!
 //! Invariant: of what comes uncompressed, `capacity <= 2 * received`, and 3 more for a text,
-//! whatever length a frame declared.
+//! whatever length a frame declared; except in room that is lent, which a message leaves once it is
+//! not lent any more.
 
 use crate::compression::Inflation;
-use crate::config::Config;
+use crate::config::{Config, Delivery};
 use crate::draft::Draft;
 use crate::error::ProtocolError;
 use crate::frame::Kind;
 use crate::mask::Mask;
-use crate::payload::{Payload, Text};
+use crate::payload::{Payload, Text, leave, leave_text};
 use crate::utf8::Utf8;
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::mem;
 
 /// Bytes of a text unmasked, checked and copied at a time: they stay in the nearest cache from one
 /// step to the next.
 const BLOCK: usize = 4096;
 
-/// An unfinished message.
+/// Up to here a copy costs no more than a buffer.
+const SMALL: usize = 4096;
+
+/// What inflates into room that is used again is handed out with this much more: the inflater is
+/// slow at the end of its room.
+const SLACK: usize = 512;
+
+/// An unfinished message; between messages the room that the next one may use.
 pub(crate) struct Assembler {
     pub(crate) kind: Kind,
     /// Whether its payload is compressed: RSV1 was set on its first frame.
@@ -35,7 +44,8 @@ pub(crate) struct Assembler {
     text: String,
     /// The text so far, if it is compressed.
     draft: Draft,
-    /// The bytes so far, of `Kind::Binary`.
+    /// The bytes so far, of `Kind::Binary`; in streamed delivery the next chunk's; of a text that
+    /// has ended its room.
     bytes: Vec<u8>,
     /// The lengths that the frames so far declared, all below 2^63 and within the message limit.
     len: u64,
@@ -50,10 +60,11 @@ pub(crate) enum Message {
 }
 
 impl Assembler {
-    pub(crate) fn new(kind: Kind, compressed: bool) -> Self {
+    /// No message, and no room for one.
+    pub(crate) const fn new() -> Self {
         Self {
-            kind,
-            compressed,
+            kind: Kind::Binary,
+            compressed: false,
             started: false,
             more: false,
             utf8: Utf8::new(),
@@ -64,6 +75,31 @@ impl Assembler {
             fragments: 0,
             empty_in_a_row: 0,
         }
+    }
+
+    /// Begins a message in what room there is.
+    fn begin(&mut self, kind: Kind, compressed: bool, delivery: Delivery) {
+        let mut room = mem::take(&mut self.bytes);
+        room.clear();
+        *self = Self { kind, compressed, ..Self::new() };
+        match (delivery, kind) {
+            (Delivery::Streamed, _) | (_, Kind::Binary) => self.bytes = room,
+            (Delivery::Whole, Kind::Text) if compressed => self.draft = Draft::within(room),
+            // No bytes are a text.
+            (Delivery::Whole, Kind::Text) => {
+                self.text = String::from_utf8(room).unwrap_or_default();
+            }
+        }
+    }
+
+    /// Gives the room back, in the middle of a message, that is too much for what is here.
+    pub(crate) fn release(&mut self) -> Option<Vec<u8>> {
+        // A text has room for a character that is not complete yet.
+        let text = self.text.len().saturating_add(4);
+        if self.text.capacity() / 2 > text {
+            return leave_text(&mut self.text);
+        }
+        self.draft.release().or_else(|| leave(&mut self.bytes))
     }
 
     /// How many bytes the frames so far have declared.
@@ -162,15 +198,97 @@ impl Assembler {
         }
     }
 
-    /// The message, now that its last frame is in.
-    pub(crate) fn finish(self) -> Result<Message, ProtocolError> {
-        match self.kind {
-            Kind::Text if self.compressed => Ok(Message::Text(self.draft.finish()?.into())),
-            Kind::Text if !self.utf8.is_boundary() => Err(ProtocolError::InvalidUtf8),
-            Kind::Text => Ok(Message::Text(self.text.into())),
-            Kind::Binary => Ok(Message::Binary(self.bytes.into())),
+    /// The message, now that its last frame is in. One that is small in its room is copied out of
+    /// it, if that `stays` for the next.
+    pub(crate) fn finish(&mut self, stays: bool) -> Result<Message, ProtocolError> {
+        let mut text = match self.kind {
+            Kind::Binary => {
+                let bytes = self.take();
+                return Ok(Message::Binary(self.fit(bytes, stays).into()));
+            }
+            Kind::Text if self.compressed => {
+                mem::replace(&mut self.draft, Draft::new()).finish()?
+            }
+            Kind::Text if !self.utf8.is_boundary() => return Err(ProtocolError::InvalidUtf8),
+            Kind::Text => mem::take(&mut self.text),
+        };
+        if stays && is_small(text.capacity(), text.len()) {
+            self.bytes = leave_text(&mut text).unwrap_or_default();
+        } else if stays && self.compressed {
+            text.shrink_to(text.len().saturating_add(SLACK));
+        }
+        Ok(Message::Text(text.into()))
+    }
+
+    /// Takes the buffer, to be given to [`fit`](Self::fit).
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        mem::take(&mut self.bytes)
+    }
+
+    /// Makes `bytes` ready to be handed out in the same way.
+    pub(crate) fn fit(&mut self, mut bytes: Vec<u8>, stays: bool) -> Vec<u8> {
+        if stays && is_small(bytes.capacity(), bytes.len()) {
+            self.bytes = leave(&mut bytes).unwrap_or_default();
+        } else if stays && self.compressed {
+            bytes.shrink_to(bytes.len().saturating_add(SLACK));
+        }
+        bytes
+    }
+}
+
+/// The room for the next message, if there is any; and the box for it.
+#[derive(Default)]
+pub(crate) struct Spare(Option<Box<Assembler>>);
+
+impl Spare {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// How many bytes fit.
+    pub(crate) fn room(&self) -> usize {
+        self.0.as_ref().map_or(0, |spare| spare.bytes.capacity())
+    }
+
+    /// Begins a message in it.
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is used again, too")]
+    pub(crate) fn begin(
+        &mut self,
+        kind: Kind,
+        compressed: bool,
+        delivery: Delivery,
+    ) -> Box<Assembler> {
+        let mut message = self.0.take().unwrap_or_else(|| Box::new(Assembler::new()));
+        message.begin(kind, compressed, delivery);
+        message
+    }
+
+    /// Takes a message that has ended, or another's room: of two it keeps the larger.
+    pub(crate) fn keep(&mut self, spare: impl Into<Self>) {
+        let spare = spare.into();
+        if self.0.is_none() || self.room() < spare.room() {
+            *self = spare;
         }
     }
+
+    /// The same of what a message was handed out in.
+    pub(crate) fn keep_room(&mut self, room: Vec<u8>) {
+        let spare = self.0.get_or_insert_with(|| Box::new(Assembler::new()));
+        if spare.bytes.capacity() < room.capacity() {
+            spare.bytes = room;
+        }
+    }
+}
+
+impl From<Box<Assembler>> for Spare {
+    fn from(ended: Box<Assembler>) -> Self {
+        Self(Some(ended))
+    }
+}
+
+/// Whether a message of `len` bytes is better copied out of its room than handed out with it: a
+/// copy costs less than to make such room again.
+const fn is_small(capacity: usize, len: usize) -> bool {
+    capacity / 2 > len && (len < SMALL || capacity / 8 > len)
 }
 
 /// The room for a message of which `received` bytes are here and `expected` may follow: as much as

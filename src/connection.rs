@@ -10,12 +10,13 @@ use crate::closing::Want;
 use crate::compression::{Deflation, Inflation};
 use crate::config::Config;
 #[cfg(feature = "deflate")]
-use crate::deflate::{Codecs, Contexts};
+use crate::deflate::Contexts;
 use crate::error::{ProtocolError, SendError};
 use crate::event::Event;
 use crate::frame::{HeaderBytes, Kind};
 use crate::keys::Keys;
 use crate::mask::Mask;
+use crate::pool::Pool;
 use crate::prepared::Prepared;
 use crate::receiver::Receiver;
 use crate::role::Role;
@@ -206,20 +207,27 @@ impl Connection {
         self.sender.compress(on);
     }
 
-    /// Inflates and deflates with these until [`return_codecs`](Self::return_codecs) is called, if
-    /// the connection agreed to compress without context takeover; else nothing happens.
-    #[cfg(feature = "deflate")]
-    pub fn borrow_codecs(&mut self, codecs: &mut Codecs) {
-        self.receiver.borrow_codecs(codecs);
-        self.sender.borrow_codecs(codecs);
+    /// Assembles, inflates and deflates with what is in `pool` until
+    /// [`return_to`](Self::return_to) is called.
+    pub fn borrow_from(&mut self, pool: &mut Pool) {
+        self.receiver.borrow_from(pool);
+        #[cfg(feature = "deflate")]
+        self.sender.borrow_from(pool);
     }
 
-    /// Gives them back, so that the connection has none between messages. One that is in the middle
-    /// of a message stays there, and is dropped with it.
-    #[cfg(feature = "deflate")]
-    pub fn return_codecs(&mut self, codecs: &mut Codecs) {
-        self.receiver.return_codecs(codecs);
-        self.sender.return_codecs(codecs);
+    /// Gives it back, so that the connection has none of it between messages. A codec that is in the
+    /// middle of a message stays there, and is dropped with it; what is here of an unfinished message
+    /// moves, unless it fills half of the room.
+    pub fn return_to(&mut self, pool: &mut Pool) {
+        self.receiver.return_to(pool);
+        #[cfg(feature = "deflate")]
+        self.sender.return_to(pool);
+    }
+
+    /// Takes the memory of an event that is done with, for the messages that follow: of a message
+    /// that was assembled or inflated, while the connection borrows; else the event is dropped.
+    pub fn recycle(&mut self, event: Event<'_>) {
+        self.receiver.recycle(event);
     }
 
     /// Whether a message of `len` bytes would be compressed now.

@@ -12,6 +12,7 @@
 use crate::compression::{Inflated, Inflation};
 use crate::config::Config;
 use crate::error::ProtocolError;
+use crate::payload::leave;
 use crate::utf8::Utf8;
 use alloc::{string::String, vec::Vec};
 
@@ -24,6 +25,17 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) const fn new() -> Self {
         Self { bytes: Vec::new(), check: Utf8::new() }
+    }
+
+    /// An empty text in this room.
+    pub(crate) fn within(mut room: Vec<u8>) -> Self {
+        room.clear();
+        Self { bytes: room, check: Utf8::new() }
+    }
+
+    /// Gives the room back that is too much for the text.
+    pub(crate) fn release(&mut self) -> Option<Vec<u8>> {
+        leave(&mut self.bytes)
     }
 
     /// Adds what the next piece of the payload inflates to, or a part of that. The message ends

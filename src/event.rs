@@ -6,6 +6,7 @@ use crate::close::CloseCode;
 use crate::error::ProtocolError;
 use crate::frame::Kind;
 use crate::payload::{Payload, Text};
+use alloc::vec::Vec;
 
 /// Something arrived. `'b` is the caller's input.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,6 +70,17 @@ impl Event<'_> {
                 Event::Close(Close { code, reason: reason.into_owned() })
             }
             Self::Failed(error) => Event::Failed(error),
+        }
+    }
+
+    /// The buffer that its payload has to itself, if it has one.
+    pub(crate) fn into_room(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) if !text.is_borrowed() => Some(text.into_string().into_bytes()),
+            Self::Binary(data) | Self::Chunk(Chunk { data, .. }) if !data.is_borrowed() => {
+                Some(data.into_vec())
+            }
+            _ => None,
         }
     }
 }

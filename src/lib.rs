@@ -185,6 +185,8 @@ mod masked;
 #[cfg(feature = "alloc")]
 mod payload;
 #[cfg(feature = "alloc")]
+mod pool;
+#[cfg(feature = "alloc")]
 mod prepared;
 #[cfg(feature = "alloc")]
 mod receiver;
@@ -210,6 +212,7 @@ pub use {
     inbox::Inbox,
     keepalive::{Due, Keepalive, Phase, Timeout},
     payload::{Payload, Text},
+    pool::Pool,
     prepared::Prepared,
     receiver::Receiver,
     reply::Reply,

@@ -8,8 +8,8 @@
 
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
-use core::fmt;
 use core::ops::{Deref, DerefMut};
+use core::{fmt, mem};
 
 /// Bytes of a message or of a control frame, unmasked. `Debug` shows how many: a peer's bytes have no
 /// place in a log.
@@ -53,7 +53,7 @@ impl<'b> From<&'b mut [u8]> for Payload<'b> {
 
 impl From<Vec<u8>> for Payload<'_> {
     fn from(mut bytes: Vec<u8>) -> Self {
-        if bytes.capacity() / 2 > bytes.len() {
+        if is_roomy(bytes.capacity(), bytes.len()) {
             bytes.shrink_to_fit();
         }
         Self(Bin::Owned(bytes))
@@ -142,7 +142,7 @@ impl<'b> From<&'b str> for Text<'b> {
 
 impl From<String> for Text<'_> {
     fn from(mut text: String) -> Self {
-        if text.capacity() / 2 > text.len() {
+        if is_roomy(text.capacity(), text.len()) {
             text.shrink_to_fit();
         }
         Self(Str::Owned(text))
@@ -196,6 +196,33 @@ impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes of text", self.len())
     }
+}
+
+/// Whether a buffer is larger than twice its content.
+const fn is_roomy(capacity: usize, len: usize) -> bool {
+    capacity / 2 > len
+}
+
+/// Moves `bytes` out of a buffer that is larger than twice as long, and gives that.
+pub(crate) fn leave(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
+    if !is_roomy(bytes.capacity(), bytes.len()) {
+        return None;
+    }
+    let copy = bytes.clone();
+    let mut room = mem::replace(bytes, copy);
+    room.clear();
+    Some(room)
+}
+
+/// The same with a text.
+pub(crate) fn leave_text(text: &mut String) -> Option<Vec<u8>> {
+    if !is_roomy(text.capacity(), text.len()) {
+        return None;
+    }
+    let copy = text.clone();
+    let mut room = mem::replace(text, copy).into_bytes();
+    room.clear();
+    Some(room)
 }
 
 #[cfg(test)]

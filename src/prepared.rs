@@ -8,8 +8,10 @@
 
 use crate::compression::Deflation;
 #[cfg(feature = "deflate")]
-use crate::deflate::{Codecs, Context, Deflater, Policy};
+use crate::deflate::{Context, Deflater, Policy};
 use crate::frame::{Header, Kind};
+#[cfg(feature = "deflate")]
+use crate::pool::Pool;
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -66,22 +68,23 @@ impl Prepared {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn compressed(self, policy: &Policy) -> Self {
-        self.compressed_by(&mut Codecs::new(), policy)
+        self.compressed_by(&mut Pool::new(), policy)
     }
 
-    /// The same with the deflater of `codecs`, which takes less time where many are prepared.
+    /// The same with the deflater of `pool`, which takes less time where many are prepared.
     #[cfg(feature = "deflate")]
     #[must_use]
-    pub fn compressed_by(mut self, codecs: &mut Codecs, policy: &Policy) -> Self {
+    pub fn compressed_by(mut self, pool: &mut Pool, policy: &Policy) -> Self {
         let context = Context::new(policy.server_max_window_bits, false);
         if self.payload().len() >= policy.threshold {
             let mut compressed = BytesMut::new();
-            let mut deflater = codecs
+            let mut deflater = pool
+                .codecs
                 .deflater(context, policy)
                 .unwrap_or_else(|| Box::new(Deflater::new(context, policy)));
             deflater.compress(self.payload(), true, &mut compressed);
             deflater.abandon();
-            codecs.deflater = Some(deflater);
+            pool.codecs.deflater = Some(deflater);
             let shrinks = compressed.len() < self.payload().len();
             let form = shrinks.then(|| Form::new(self.kind, &compressed, true));
             self.compressed = form.map(|form| (form, context));

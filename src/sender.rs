@@ -11,13 +11,13 @@ use crate::closing::{Cause, Closing, Want};
 use crate::compression::Deflation;
 use crate::config::Config;
 use crate::control::Control;
-#[cfg(feature = "deflate")]
-use crate::deflate::Codecs;
 use crate::error::SendError;
 use crate::frame::{self, Header, HeaderBytes, Kind, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::keys::Keys;
 use crate::mask::Mask;
 use crate::masked;
+#[cfg(feature = "deflate")]
+use crate::pool::Pool;
 use crate::prepared::Prepared;
 use crate::reply::{Owed, Reply};
 use crate::role::Role;
@@ -240,17 +240,17 @@ impl Sender {
         self.deflation.pause(!on);
     }
 
-    /// Takes the deflater of these. See
-    /// [`Connection::borrow_codecs`](crate::Connection::borrow_codecs).
+    /// Takes what the pool has for sending. See
+    /// [`Connection::borrow_from`](crate::Connection::borrow_from).
     #[cfg(feature = "deflate")]
-    pub fn borrow_codecs(&mut self, codecs: &mut Codecs) {
-        self.deflation.borrow_from(codecs, &self.config);
+    pub fn borrow_from(&mut self, pool: &mut Pool) {
+        self.deflation.borrow_from(&mut pool.codecs, &self.config);
     }
 
-    /// Gives it back. See [`Connection::return_codecs`](crate::Connection::return_codecs).
+    /// Gives it back. See [`Connection::return_to`](crate::Connection::return_to).
     #[cfg(feature = "deflate")]
-    pub fn return_codecs(&mut self, codecs: &mut Codecs) {
-        self.deflation.return_to(codecs);
+    pub fn return_to(&mut self, pool: &mut Pool) {
+        self.deflation.return_to(&mut pool.codecs);
     }
 
     /// Whether a message of `len` bytes would be compressed now. One that would not loses nothing

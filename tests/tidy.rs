@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 6] = [
     &["close", "config", "deflate", "error", "frame", "keys", "mask", "role", "utf8"],
     &["assembler", "compression", "control", "draft", "masked", "payload", "single"],
-    &["closing", "event", "keepalive", "prepared", "receiver", "reply", "sender"],
+    &["closing", "event", "keepalive", "pool", "prepared", "receiver", "reply", "sender"],
     &["connection", "inbox"],
     &["handshake"],
     &["guide"],

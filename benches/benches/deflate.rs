@@ -4,8 +4,9 @@
 //! context is taken over, into a buffer that is kept and large enough. It is the floor. Who hands
 //! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message, and fills it
 //! first, since safe code can inflate into nothing else; `zlib-rs-owned` leaves that out. Without
-//! takeover a loop lends its codecs to the connection whose turn it is (`Codecs`), and so does
-//! `ours`; who keeps nothing between messages makes a codec for each: `ours-fresh`, `flate2-fresh`.
+//! takeover a loop lends its codecs to the connection whose turn it is, and the room for a message in
+//! any case (`Pool`), and so does `ours`; who keeps nothing between messages makes a codec and a
+//! buffer for each: `ours-fresh`, `flate2-fresh`.
 //! `ours-codec` is our codec alone, into a buffer that is kept: what is between it and `ours` is the
 //! connection's. `utf8` are messages marked as text, where `flate2` is followed by the check of
 //! `core::str`; so is `ours-and-core-str`, which had its own.
@@ -17,9 +18,9 @@ use criterion::{
 };
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use futures_util::SinkExt;
-use sockless::deflate::{Codecs, Context, Contexts, Deflater, Inflater, Policy, WindowBits};
+use sockless::deflate::{Context, Contexts, Deflater, Inflater, Policy, WindowBits};
 use sockless::frame::Opcode;
-use sockless::{Config, Connection, Event, Keys};
+use sockless::{Config, Connection, Event, Keys, Pool};
 use sockless_benches::{READ, Wire, criterion, frame, noise, now, text, wtx as adapter};
 use sockudo_ws::deflate::{DeflateDecoder, DeflateEncoder, DeflateWindowBits};
 use std::hint::black_box;
@@ -139,14 +140,15 @@ fn received(
         scratch[..piece.len()].copy_from_slice(piece);
         let mut input = &mut scratch[..piece.len()];
         while let Some(event) = connection.receive(&mut input, out) {
-            length = match black_box(event) {
+            length = match black_box(&event) {
                 Event::Binary(data) => data.len(),
                 Event::Text(text) => {
-                    check(&text);
+                    check(text);
                     text.len()
                 }
                 event => panic!("{event:?}"),
             };
+            connection.recycle(event);
         }
     }
     length
@@ -161,7 +163,8 @@ fn inflate_utf8(group: &mut Group<'_>, size: usize, message: &[u8]) {
         &mut payload,
     );
     let wire = frame(Opcode::Text, true, false, &payload);
-    let mut ours = connection(false, true);
+    let (mut ours, mut pool) = (connection(false, true), Pool::new());
+    ours.borrow_from(&mut pool);
     let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
@@ -200,22 +203,20 @@ fn inflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
     );
     let wire = frame(Opcode::Binary, true, false, &payload);
 
-    let (mut ours, mut codecs) = (connection(false, takeover), Codecs::new());
+    let (mut ours, mut pool) = (connection(false, takeover), Pool::new());
     let (mut scratch, mut out) = (vec![0; READ], BytesMut::new());
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
-            ours.borrow_codecs(&mut codecs);
+            ours.borrow_from(&mut pool);
             assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, |_| ()), size);
-            ours.return_codecs(&mut codecs);
+            ours.return_to(&mut pool);
         });
     });
-    if !takeover {
-        group.bench_function(BenchmarkId::new("ours-fresh", size), |bencher| {
-            bencher.iter(|| {
-                assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, |_| ()), size);
-            });
+    group.bench_function(BenchmarkId::new("ours-fresh", size), |bencher| {
+        bencher.iter(|| {
+            assert_eq!(received(&mut ours, &wire, &mut scratch, &mut out, |_| ()), size);
         });
-    }
+    });
     let limits = policy().limits(1 << 20);
     let context = Context::new(WindowBits::MAX, takeover);
     let (mut codec, mut kept) = (None, Vec::with_capacity(size + 320));
@@ -309,14 +310,14 @@ fn wtx_sends(message: &[u8]) -> Vec<u8> {
 }
 
 fn deflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
-    let (mut ours, mut codecs) = (connection(true, takeover), Codecs::new());
+    let (mut ours, mut pool) = (connection(true, takeover), Pool::new());
     let mut out = BytesMut::new();
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
             out.clear();
-            ours.borrow_codecs(&mut codecs);
+            ours.borrow_from(&mut pool);
             ours.send_binary(message, &mut out).expect("an open connection");
-            ours.return_codecs(&mut codecs);
+            ours.return_to(&mut pool);
             black_box(&out);
         });
     });

@@ -4,7 +4,8 @@
 //! unmasks in place; a message larger than a read is copied once, and is unmasked then. Every peer
 //! reads the same wire.
 //!
-//! * `receive`: binary. Of 1 MiB, also `ours-streamed`, in chunks that lie where they were read, and
+//! * `receive`: binary. A loop lends the room for a message (`Pool`), and `ours` gets it back once the
+//!   message is done with; `ours-fresh` makes a buffer for each. Of 1 MiB, also `ours-streamed`, in chunks that lie where they were read, and
 //!   `two-copies`: the wire into the scratch buffer and that into a kept message, with nothing
 //!   unmasked.
 //! * `receive-in-place`: the bytes are in the scratch buffer already, as where a socket was read
@@ -20,7 +21,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
 use futures_util::StreamExt;
 use sockless::frame::Opcode;
-use sockless::{Config, Connection, Delivery, Event};
+use sockless::{Config, Connection, Delivery, Event, Pool};
 use sockless_benches::{
     KEY, READ, Wire, ascii, criterion, frame, limit, noise, now, wtx as adapter,
 };
@@ -101,26 +102,40 @@ fn ours(group: &mut BenchmarkGroup<'_, WallTime>, size: usize, bytes: &bytes::By
     let mut ours = Connection::server(Arc::new(Config::default()));
     let (mut from, mut scratch, mut out) =
         (Wire::new(bytes.clone()), vec![0; READ], BytesMut::new());
+    let mut receive = |ours: &mut Connection| {
+        let (mut came, mut seen) = (0, 0);
+        while came < bytes.len() {
+            let piece = from.bring(READ);
+            came += piece.len();
+            scratch[..piece.len()].copy_from_slice(piece);
+            let mut input = &mut scratch[..piece.len()];
+            while let Some(event) = ours.receive(&mut input, &mut out) {
+                match &event {
+                    Event::Binary(data) => drop(black_box(&data[..])),
+                    Event::Text(text) => drop(black_box(&text[..])),
+                    _ => panic!("a message"),
+                }
+                if size > READ {
+                    ours.recycle(event);
+                }
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, count);
+    };
+    let mut pool = Pool::new();
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
-            let (mut came, mut seen) = (0, 0);
-            while came < bytes.len() {
-                let piece = from.bring(READ);
-                came += piece.len();
-                scratch[..piece.len()].copy_from_slice(piece);
-                let mut input = &mut scratch[..piece.len()];
-                while let Some(event) = ours.receive(&mut input, &mut out) {
-                    match event {
-                        Event::Binary(data) => drop(black_box(&data[..])),
-                        Event::Text(text) => drop(black_box(&text[..])),
-                        _ => panic!("a message"),
-                    }
-                    seen += 1;
-                }
-            }
-            assert_eq!(seen, count);
+            ours.borrow_from(&mut pool);
+            receive(&mut ours);
+            ours.return_to(&mut pool);
         });
     });
+    if size > READ {
+        group.bench_function(BenchmarkId::new("ours-fresh", size), |bencher| {
+            bencher.iter(|| receive(&mut ours));
+        });
+    }
 }
 
 /// A message larger than a read: in chunks, and what it costs to move it into one piece.
@@ -209,18 +224,28 @@ fn pieces(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
     // A piece is unmasked while it is copied: the same bytes serve every round.
     let (mut scratch, mut out) = (bytes.to_vec(), BytesMut::new());
     let mut ours = Connection::server(Arc::new(Config::default()));
+    let mut receive = |ours: &mut Connection| {
+        let mut seen = 0;
+        for mut input in scratch.chunks_mut(READ) {
+            while let Some(event) = ours.receive(&mut input, &mut out) {
+                let Event::Binary(data) = &event else { panic!("a message") };
+                black_box(&data[..]);
+                ours.recycle(event);
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, count);
+    };
+    let mut pool = Pool::new();
     group.bench_function(BenchmarkId::new("ours", size), |bencher| {
         bencher.iter(|| {
-            let mut seen = 0;
-            for mut input in scratch.chunks_mut(READ) {
-                while let Some(event) = ours.receive(&mut input, &mut out) {
-                    let Event::Binary(data) = event else { panic!("a message") };
-                    black_box(&data[..]);
-                    seen += 1;
-                }
-            }
-            assert_eq!(seen, count);
+            ours.borrow_from(&mut pool);
+            receive(&mut ours);
+            ours.return_to(&mut pool);
         });
+    });
+    group.bench_function(BenchmarkId::new("ours-fresh", size), |bencher| {
+        bencher.iter(|| receive(&mut ours));
     });
     let mut message = Vec::with_capacity(bytes.len());
     group.bench_function(BenchmarkId::new("floor", size), |bencher| {

@@ -7,13 +7,12 @@
 //! With `--features deflate` it compresses, as `--help` tells.
 //!
 //! One thread, readiness from `mio`, and for all connections together one buffer to read into, one
-//! to write from, and one pair of codecs. A turn of a peer is at most one read, whatever that brings,
+//! to write from, and one pool for what is assembled or compressed. A turn of a peer is at most one read, whatever that brings,
 //! and one write of all there is to say. Between its turns a peer owns its [`Peer`] and nothing else,
 //! unless it is in the middle of a message, or did not take all that was written to it: then the rest
 //! is its backlog, and it is not read from until that is gone.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it says where it listens")]
 
-mod codecs;
 #[path = "../common/deflate.rs"]
 mod deflate;
 #[path = "../common/farewell.rs"]
@@ -25,13 +24,12 @@ mod outgoing;
 mod peer;
 
 use bytes::BytesMut;
-use codecs::Codecs;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use options::Options;
 use peer::{Peer, Shared, State, Turn};
 use sockless::handshake::Server;
-use sockless::{Delivery, Due, Phase, Role};
+use sockless::{Delivery, Due, Phase, Pool, Role};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind};
@@ -104,7 +102,7 @@ impl Echo {
             deadlines: BinaryHeap::new(),
             scratch: vec![0; options.read],
             out: BytesMut::with_capacity(OUT),
-            codecs: Codecs::default(),
+            pool: Pool::new(),
         };
         let (peers, vacant, unread) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { poll, listener, peers, vacant, unread, knocking: false, shared })

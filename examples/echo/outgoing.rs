@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use mio::net::TcpStream;
 use sockless::frame::Kind;
-use sockless::{Chunk, Connection, Payload, SendError, Text};
+use sockless::{Chunk, Connection, Event, Payload, SendError, Text};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::ops::Deref;
 
@@ -41,7 +41,11 @@ impl<'a, 'b> Outgoing<'a, 'b> {
 
     pub(crate) fn text(&mut self, text: Text<'b>, from: &mut Connection) -> Result<(), SendError> {
         if text.len() < LARGE || from.compresses(text.len()) {
-            return from.send_text(&text, self.small);
+            let sent = from.send_text(&text, self.small);
+            if !text.is_borrowed() {
+                from.recycle(Event::Text(text));
+            }
+            return sent;
         }
         self.begin(Kind::Text, text.len() as u64, from)?;
         self.lay(Lying::Text(text));
@@ -54,7 +58,11 @@ impl<'a, 'b> Outgoing<'a, 'b> {
         from: &mut Connection,
     ) -> Result<(), SendError> {
         if data.len() < LARGE || from.compresses(data.len()) {
-            return from.send_binary(&data, self.small);
+            let sent = from.send_binary(&data, self.small);
+            if !data.is_borrowed() {
+                from.recycle(Event::Binary(data));
+            }
+            return sent;
         }
         self.begin(Kind::Binary, data.len() as u64, from)?;
         self.lay(Lying::Binary(data));

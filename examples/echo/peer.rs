@@ -1,12 +1,11 @@
 //! One connection among others: its states, and what it does when it is its turn.
 
-use crate::codecs::Codecs;
 use crate::farewell::Farewell;
 use crate::outgoing::Outgoing;
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 use sockless::handshake::{Accept, Asked, Server};
-use sockless::{Config, Connection, Event, Keepalive, Phase, SendError, Want};
+use sockless::{Config, Connection, Event, Keepalive, Phase, Pool, SendError, Want};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -28,7 +27,7 @@ pub(crate) struct Shared {
     pub(crate) scratch: Vec<u8>,
     /// Empty between turns.
     pub(crate) out: BytesMut,
-    pub(crate) codecs: Codecs,
+    pub(crate) pool: Pool,
 }
 
 impl Shared {
@@ -104,7 +103,7 @@ impl Peer {
     /// What came goes into the core, and what it says goes out. The last word of a connection, be
     /// it a Close or the response that refuses a request, starts the wait for the peer's end.
     fn receive(&mut self, size: usize, slot: usize, shared: &mut Shared) -> io::Result<()> {
-        let Shared { config, farewell, scratch, out, codecs, .. } = shared;
+        let Shared { config, farewell, scratch, out, pool, .. } = shared;
         let mut input = &mut scratch[..size];
         let mut out = Outgoing::new(out);
         let mut going = true;
@@ -127,7 +126,7 @@ impl Peer {
         }
         // What follows the request are frames.
         if let State::Open(connection, streaming) = &mut self.state {
-            codecs.lend(connection);
+            connection.borrow_from(pool);
             while let Some(event) = connection.receive(&mut input, out.small) {
                 let sent = match event {
                     Event::Text(text) => out.text(text, connection),
@@ -145,7 +144,7 @@ impl Peer {
                 };
                 sent.map_err(io::Error::other)?;
             }
-            codecs.take_back(connection);
+            connection.return_to(pool);
             going = connection.want() == Want::Read;
         }
         let mut rest = if out.is_empty() { BytesMut::new() } else { out.write(&mut self.socket)? };

@@ -1,11 +1,11 @@
 //! Law: over a wire that splits and delays, everything said is heard in order, and both ends close
-//! cleanly, whoever borrows the codecs meanwhile.
+//! cleanly, whoever borrows from the pool meanwhile.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sockless::deflate::{Codecs, Contexts};
+use sockless::deflate::Contexts;
 use sockless::frame::Kind;
-use sockless::{CloseCode, Config, Role};
+use sockless::{CloseCode, Config, Pool, Role};
 use sockless_fuzz::{Choices, End, config, context};
 
 fuzz_target!(|data: &[u8]| {
@@ -19,14 +19,14 @@ fuzz_target!(|data: &[u8]| {
     let server = Contexts { inflate: up, deflate: down };
     let (mut one, mut other) =
         (End::new(Role::Client, limits.clone(), client), End::new(Role::Server, limits, server));
-    let mut codecs = Codecs::new();
+    let mut pool = Pool::new();
     while !choices.is_empty() {
         let (command, size) = (choices.byte(), usize::from(choices.byte()));
         let (me, peer) =
             if command & 1 == 0 { (&mut one, &mut other) } else { (&mut other, &mut one) };
         let last = command & 0x80 != 0;
         if command & 0x10 != 0 {
-            me.connection.borrow_codecs(&mut codecs);
+            me.connection.borrow_from(&mut pool);
         }
         match command >> 1 & 7 {
             0 => me.say(Kind::Text, "é€".repeat(size).as_bytes(), last),
@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
             _ => me.read_from(peer, size),
         }
         if command & 0x20 != 0 {
-            me.connection.return_codecs(&mut codecs);
+            me.connection.return_to(&mut pool);
         }
     }
     one.connection.close(CloseCode::GOING_AWAY, "over", &mut one.out).unwrap_or_default();

@@ -219,8 +219,11 @@ impl Inflater {
     }
 
     /// Makes room for what `input` may come to, by what the message came to so far: the vector is
-    /// not cleared, and what is too much costs nothing.
+    /// not cleared, and what is too much costs nothing. What another message has left is tried first.
     fn reserve(&self, input: &[u8], message: &mut Vec<u8>, most: usize) {
+        if self.wire == 0 && spare::room(message) >= input.len().saturating_add(SLOW) {
+            return;
+        }
         let density = match (self.inflated.checked_div(self.wire), input.first()) {
             (Some(density), _) => size(density).saturating_add(1),
             (None, Some(first)) if first & BLOCK_TYPE == 0 => STORED,

@@ -38,7 +38,7 @@ mod policy;
 mod spare;
 pub(crate) mod stored;
 
-pub use codecs::Codecs;
+pub(crate) use codecs::Codecs;
 pub use context::{Context, Contexts, WindowBits};
 pub use deflater::Deflater;
 pub use inflater::{CHUNK, InflateError, Inflater, Limits, Progress};

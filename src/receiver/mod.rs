@@ -6,15 +6,14 @@
 //!
 //! Invariant: the events depend on the bytes alone, never on how they were cut into inputs.
 
+mod lending;
 mod streaming;
 
-use crate::assembler::{Assembler, Message};
+use crate::assembler::{Assembler, Message, Spare};
 use crate::close::{self, CloseCode, CloseReason};
 use crate::compression::Inflation;
 use crate::config::{Config, Delivery};
 use crate::control::Control;
-#[cfg(feature = "deflate")]
-use crate::deflate::Codecs;
 use crate::error::ProtocolError;
 use crate::event::{Chunk, Close, Event};
 use crate::frame::{Expect, Header, Kind, MAX_HEADER, Opcode};
@@ -52,10 +51,14 @@ pub struct Receiver {
     stage: Stage,
     /// The open message, unless it lies whole in the current input.
     message: Option<Box<Assembler>>,
+    /// The room for the next one, while it is lent.
+    spare: Spare,
     /// The control frame that is arriving; after the peer's Close, that Close's body.
     control: Option<Box<Control>>,
     inflation: Inflation,
     role: Role,
+    /// Whether there is a pool to give room back to.
+    borrows: bool,
     ended: Ended,
     /// A whole message in one frame that is shorter than this is handed out without another look
     /// at all of the above; 0 while anything is under way, and until the first call.
@@ -100,8 +103,18 @@ impl Receiver {
     }
 
     const fn new(config: Arc<Config>, role: Role) -> Self {
-        let (message, control, inflation) = (None, None, Inflation::NONE);
-        Self { config, stage: START, message, control, inflation, role, ended: Ended::No, below: 0 }
+        Self {
+            config,
+            stage: START,
+            message: None,
+            spare: Spare::NONE,
+            control: None,
+            inflation: Inflation::NONE,
+            role,
+            borrows: false,
+            ended: Ended::No,
+            below: 0,
+        }
     }
 
     /// Takes compressed messages, as agreed in the handshake.
@@ -110,19 +123,6 @@ impl Receiver {
     pub(crate) fn with_inflation(mut self, inflation: Inflation) -> Self {
         self.inflation = inflation;
         self
-    }
-
-    /// Takes the inflater of these. See
-    /// [`Connection::borrow_codecs`](crate::Connection::borrow_codecs).
-    #[cfg(feature = "deflate")]
-    pub fn borrow_codecs(&mut self, codecs: &mut Codecs) {
-        self.inflation.borrow_from(codecs);
-    }
-
-    /// Gives it back. See [`Connection::return_codecs`](crate::Connection::return_codecs).
-    #[cfg(feature = "deflate")]
-    pub fn return_codecs(&mut self, codecs: &mut Codecs) {
-        self.inflation.return_to(codecs);
     }
 
     /// The next event in `input`, which is left with what follows it; `None` when all of `input`
@@ -338,7 +338,8 @@ impl Receiver {
             }
         }
 
-        let message = self.message.get_or_insert_with(|| Box::new(Assembler::new(kind, rsv1)));
+        let message =
+            self.message.get_or_insert_with(|| self.spare.begin(kind, rsv1, self.config.delivery));
         message.frame(len, fin, &self.config)?;
         self.stage = Stage::Data { left: len, mask, fin };
         Ok(None)
@@ -366,14 +367,16 @@ impl Receiver {
             return Ok(None);
         }
         self.stage = START;
-        let Some(message) = self.message.take_if(|_| fin) else { return Ok(None) };
+        let Some(mut message) = self.message.take_if(|_| fin) else { return Ok(None) };
         if message.compressed {
             self.inflation.finish(&self.config)?;
         }
-        Ok(Some(match message.finish()? {
+        let event = match message.finish(self.borrows)? {
             Message::Text(text) => Event::Text(text),
             Message::Binary(data) => Event::Binary(data),
-        }))
+        };
+        self.put_away(message);
+        Ok(Some(event))
     }
 
     /// A control frame begins: handed out at once when it lies whole in the input.

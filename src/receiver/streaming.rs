@@ -91,7 +91,7 @@ impl Receiver {
         if masked {
             unmask.apply(piece);
         }
-        let mut data = Vec::new();
+        let mut data = self.message.as_mut().map_or_else(Vec::new, |message| message.take());
         let inflated = self.inflation.inflate(piece, false, &mut data, CHUNK, &self.config)?;
         mask.turn(inflated.consumed);
         if masked {
@@ -106,11 +106,12 @@ impl Receiver {
         if last && verdict.is_ok() {
             verdict = self.inflation.finish(&self.config);
         }
+        data.truncate(size);
         if let Some(message) = &mut self.message {
             message.more = inflated.more;
+            data = message.fit(data, self.borrows);
         }
         self.stage = if frame_ends { START } else { Stage::Data { left, mask, fin } };
-        data.truncate(size);
         self.hand_out(data.into(), last, verdict)
     }
 
@@ -147,8 +148,8 @@ impl Receiver {
             return Ok(None); // an empty fragment, or nothing inflated yet
         }
         let (kind, first) = (message.kind, !mem::replace(&mut message.started, true));
-        if last {
-            self.message = None;
+        if let Some(message) = self.message.take_if(|_| last) {
+            self.put_away(message);
         }
         Ok(Some(Event::Chunk(Chunk { kind, first, last, data })))
     }

@@ -1,4 +1,4 @@
-//! RFC 7692 section 7.1.1: codecs that are lent change what it costs, and nothing else.
+//! RFC 7692 section 7.1.1: what a pool lends changes what it costs, and nothing else.
 #![cfg(feature = "deflate")]
 #![allow(missing_docs)]
 
@@ -11,10 +11,13 @@ use common::{fixed_keys, streamed};
 use counting::counted;
 use deflate_support::{bits, context, data, policy};
 use proptest::prelude::*;
-use sockless::deflate::{Codecs, Context, Contexts, Inflater, Policy};
+use sockless::deflate::{Context, Contexts, Inflater, Policy};
 use sockless::frame::Kind;
-use sockless::{Config, Connection, Event, Prepared, ProtocolError};
+use sockless::{Config, Connection, Event, Pool, Prepared, ProtocolError};
+use std::mem;
 use std::sync::Arc;
+
+const NO_CODECS: &str = "Codecs { inflater: false, deflater: false } }";
 
 /// What compresses everything.
 fn keen(level: u8) -> Policy {
@@ -39,6 +42,7 @@ struct Member {
     /// From the client, not read yet.
     wire: BytesMut,
     out: [BytesMut; 2],
+    recycles: bool,
 }
 
 impl Member {
@@ -50,6 +54,7 @@ impl Member {
             client: client.with_deflate(contexts(context)),
             wire: BytesMut::new(),
             out: [BytesMut::new(), BytesMut::new()],
+            recycles: false,
         }
     }
 
@@ -60,12 +65,15 @@ impl Member {
             let (mut read, mut seen) = (read.clone(), Vec::new());
             let mut input = &mut read[..];
             while let Some(event) = self.borrows[at].receive(&mut input, &mut self.out[at]) {
-                seen.push(match event {
+                seen.push(match &event {
                     Event::Text(text) => text.as_bytes().to_vec(),
                     Event::Binary(data) => data.to_vec(),
                     Event::Chunk(chunk) => chunk.data.to_vec(),
                     other => format!("{other:?}").into_bytes(),
                 });
+                if self.recycles {
+                    self.borrows[at].recycle(event);
+                }
             }
             seen
         });
@@ -91,6 +99,8 @@ enum Do {
     Return,
     Send { kind: u8, len: usize, fragment: bool, last: bool },
     Say { kind: u8, len: usize, fragment: bool, last: bool },
+    Say8 { len: usize, last: bool },
+    Recycle(bool),
     Garbage,
     Read(usize),
 }
@@ -102,6 +112,8 @@ fn action() -> impl Strategy<Value = Do> {
         4 => Just(Do::Return),
         3 => message().prop_map(|(kind, len, fragment, last)| Do::Send { kind, len, fragment, last }),
         6 => message().prop_map(|(kind, len, fragment, last)| Do::Say { kind, len, fragment, last }),
+        3 => (0..3000_usize, any::<bool>()).prop_map(|(len, last)| Do::Say8 { len, last }),
+        2 => any::<bool>().prop_map(Do::Recycle),
         1 => Just(Do::Garbage),
         6 => prop_oneof![0..200_usize, Just(usize::MAX)].prop_map(Do::Read),
     ]
@@ -111,7 +123,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_said_and_heard_is_the_same_with_codecs_that_are_lent(
+    fn what_is_said_and_heard_is_the_same_with_what_a_pool_lends(
         script in proptest::collection::vec((0..5_usize, action()), 0..80),
         deliver_chunks in any::<bool>(),
     ) {
@@ -125,12 +137,12 @@ proptest! {
             Member::new(&config(6), context(9, false)),
             Member::new(&config(6), context(12, true)),
         ];
-        let mut codecs = Codecs::new();
+        let mut pool = Pool::new();
         for (at, action) in script {
             let member = &mut members[at];
             match action {
-                Do::Lend => member.borrows[0].borrow_codecs(&mut codecs),
-                Do::Return => member.borrows[0].return_codecs(&mut codecs),
+                Do::Lend => member.borrows[0].borrow_from(&mut pool),
+                Do::Return => member.borrows[0].return_to(&mut pool),
                 Do::Send { kind, len, fragment, last } => {
                     member.send(&data(kind, len, 7), fragment.then_some(Kind::Binary), last);
                 }
@@ -142,6 +154,15 @@ proptest! {
                         member.client.send_binary(&data, wire)
                     };
                 }
+                Do::Say8 { len, last } => {
+                    let _ = member.client.send_fragment(
+                        Kind::Text,
+                        "é€".repeat(len / 5).as_bytes(),
+                        last,
+                        &mut member.wire,
+                    );
+                }
+                Do::Recycle(recycles) => member.recycles = recycles,
                 // Cut inside a block.
                 Do::Garbage => member.wire.extend_from_slice(b"\xc2\x83\0\0\0\0\xca\x48\xcd"),
                 Do::Read(len) => member.read(len),
@@ -178,17 +199,17 @@ fn one_pair_serves_any_number_and_none_is_made_twice() {
             (server, client)
         })
         .collect();
-    let (mut ours, mut theirs) = (Codecs::new(), Codecs::new());
+    let (mut ours, mut theirs) = (Pool::new(), Pool::new());
     let (text, mut wire) = ("over and over ".repeat(20), BytesMut::with_capacity(4096));
     let mut round = |members: &mut [(Connection, Connection)]| {
         for (server, client) in members {
-            server.borrow_codecs(&mut ours);
-            client.borrow_codecs(&mut theirs);
+            server.borrow_from(&mut ours);
+            client.borrow_from(&mut theirs);
             for _ in 0..3 {
                 exchange(server, client, &mut wire, &text);
             }
-            server.return_codecs(&mut ours);
-            client.return_codecs(&mut theirs);
+            server.return_to(&mut ours);
+            client.return_to(&mut theirs);
         }
     };
     let ((), first) = counted(|| round(&mut members));
@@ -209,20 +230,21 @@ fn a_message_under_way_keeps_its_codec_and_drops_it() {
     let agreed = contexts(context(12, false));
     let mut server = Connection::server(config.clone()).with_deflate(agreed);
     let mut client = Connection::client(config, fixed_keys()).with_deflate(agreed);
-    let (mut codecs, mut wire) = (Codecs::new(), BytesMut::with_capacity(8192));
+    let (mut pool, mut wire) = (Pool::new(), BytesMut::with_capacity(8192));
     let mut out = BytesMut::with_capacity(8192);
     let ((), heap) = counted(|| {
-        server.borrow_codecs(&mut codecs);
+        server.borrow_from(&mut pool);
         server.send_fragment(Kind::Text, b"over and over", false, &mut out).unwrap();
         client.send_fragment(Kind::Text, b"and out", false, &mut wire).unwrap();
         assert_eq!(server.receive(&mut &mut wire[..], &mut out), None);
-        server.return_codecs(&mut codecs);
-        assert_eq!(format!("{codecs:?}"), "Codecs { inflater: false, deflater: false }");
+        server.return_to(&mut pool);
+        assert!(format!("{pool:?}").ends_with(NO_CODECS), "{pool:?}");
         wire.clear();
         server.send_fragment(Kind::Text, b" again", true, &mut out).unwrap();
         client.send_fragment(Kind::Text, b" again", true, &mut wire).unwrap();
         let event = server.receive(&mut &mut wire[..], &mut out);
         assert_eq!(event, Some(Event::Text("and out again".into())));
+        drop(mem::take(&mut pool)); // the room that the message left
     });
     assert!(heap.held <= 64, "{heap:?}");
 }
@@ -232,16 +254,16 @@ fn a_message_under_way_keeps_its_codec_and_drops_it() {
 fn no_message_refers_to_what_another_connection_received() {
     let agreed = contexts(context(15, false));
     let server = || Connection::server(with(keen(6), Config::default())).with_deflate(agreed);
-    let (mut codecs, mut out) = (Codecs::new(), BytesMut::new());
+    let (mut pool, mut out) = (Pool::new(), BytesMut::new());
     let mut hear = |payload: &[u8]| {
         let len = u8::try_from(payload.len()).unwrap();
         let mut wire = [b"\xc1", &[0x80 | len, 0, 0, 0, 0][..], payload].concat();
         let mut server = server();
-        server.borrow_codecs(&mut codecs);
+        server.borrow_from(&mut pool);
         let event = server.receive(&mut &mut wire[..], &mut out);
         let heard = matches!(event, Some(Event::Text(text)) if text == "Hello");
         assert_eq!(server.error(), (!heard).then_some(ProtocolError::InvalidCompression));
-        server.return_codecs(&mut codecs);
+        server.return_to(&mut pool);
         heard
     };
     for _ in 0..2 {
@@ -256,15 +278,15 @@ fn no_message_refers_to_what_another_connection_received() {
 fn a_codec_that_failed_is_not_returned() {
     let agreed = contexts(context(15, false));
     let server = || Connection::server(with(keen(6), streamed())).with_deflate(agreed);
-    let (mut codecs, mut out) = (Codecs::new(), BytesMut::new());
+    let (mut pool, mut out) = (Pool::new(), BytesMut::new());
     let mut cut = *b"\xc1\x83\0\0\0\0\xca\x48\xcd";
     let mut hello = *b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00";
     for wire in [&mut cut[..], &mut hello] {
         let mut server = server();
-        server.borrow_codecs(&mut codecs);
+        server.borrow_from(&mut pool);
         let event = server.receive(&mut &mut *wire, &mut out);
         assert!(matches!(event, Some(Event::Chunk(_))), "{event:?}");
-        server.return_codecs(&mut codecs);
+        server.return_to(&mut pool);
     }
 }
 
@@ -274,12 +296,12 @@ fn with_takeover_nothing_is_borrowed_and_nothing_returned() {
     let taken_over = contexts(context(12, true));
     let mut server = Connection::server(config.clone()).with_deflate(taken_over);
     let mut client = Connection::client(config, fixed_keys()).with_deflate(taken_over);
-    let (mut codecs, mut wire) = (Codecs::new(), BytesMut::new());
+    let (mut pool, mut wire) = (Pool::new(), BytesMut::new());
     for _ in 0..2 {
-        server.borrow_codecs(&mut codecs);
+        server.borrow_from(&mut pool);
         exchange(&mut server, &mut client, &mut wire, "over and over");
-        server.return_codecs(&mut codecs);
-        assert_eq!(format!("{codecs:?}"), "Codecs { inflater: false, deflater: false }");
+        server.return_to(&mut pool);
+        assert!(format!("{pool:?}").ends_with(NO_CODECS), "{pool:?}");
     }
 }
 
@@ -290,27 +312,28 @@ fn what_nobody_takes_stays() {
         |level| Connection::server(with(keen(level), Config::default())).with_deflate(agreed);
     let mut client = Connection::client(with(keen(6), Config::default()), fixed_keys());
     client = client.with_deflate(agreed);
-    let (mut codecs, mut wire) = (Codecs::new(), BytesMut::new());
+    let (mut pool, mut wire) = (Pool::new(), BytesMut::new());
     let mut first = server(6);
-    first.borrow_codecs(&mut codecs);
+    first.borrow_from(&mut pool);
     exchange(&mut first, &mut client, &mut wire, &"over and ".repeat(5));
     for last in [false, true] {
         first.send_fragment(Kind::Text, b"over", last, &mut wire).unwrap();
     }
-    first.return_codecs(&mut codecs);
+    first.return_to(&mut pool);
     // No deflater for another policy, no inflater where a message has begun with another.
     let mut second = server(1);
     wire.clear();
     client.send_fragment(Kind::Text, b"over", false, &mut wire).unwrap();
     assert_eq!(second.receive(&mut &mut wire[..], &mut BytesMut::new()), None);
-    second.borrow_codecs(&mut codecs);
-    second.return_codecs(&mut codecs);
-    assert_eq!(format!("{codecs:?}"), "Codecs { inflater: true, deflater: true }");
+    second.borrow_from(&mut pool);
+    second.return_to(&mut pool);
+    let both = "Codecs { inflater: true, deflater: true } }";
+    assert!(format!("{pool:?}").ends_with(both), "{pool:?}");
 }
 
 #[test]
 fn messages_are_prepared_by_one_deflater() {
-    let mut codecs = Codecs::new();
+    let mut pool = Pool::new();
     let data = data(0, 3000, 7);
     // The memory shows too: with less of it a block is shorter.
     for (level, memory, window) in [
@@ -329,11 +352,11 @@ fn messages_are_prepared_by_one_deflater() {
         let agreed = contexts(context(window, false));
         let mut server = Connection::server(config).with_deflate(agreed);
         let by_its_own = server.prepared(&Prepared::binary(&data).compressed(&policy)).unwrap();
-        let prepared = Prepared::binary(&data).compressed_by(&mut codecs, &policy);
+        let prepared = Prepared::binary(&data).compressed_by(&mut pool, &policy);
         assert_eq!(server.prepared(&prepared).unwrap(), by_its_own);
         assert!(by_its_own.len() < data.len());
     }
-    let ((), heap) = counted(|| drop(Prepared::binary(&data).compressed_by(&mut codecs, &keen(6))));
+    let ((), heap) = counted(|| drop(Prepared::binary(&data).compressed_by(&mut pool, &keen(6))));
     // To make a deflater takes four calls more.
     assert!(heap.held == 0 && heap.peak <= 8192 && heap.calls <= 8, "{heap:?}");
 }
