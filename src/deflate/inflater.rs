@@ -40,7 +40,7 @@
 //! payload is whole and all of it is `stored`. The rest is zlib-rs's own time: what is inflated is written where the message will lie (`spare`), into
 //! room that grows by what the octets so far came to.
 
-use super::stored::BLOCK_TYPE;
+use super::stored::{self, BLOCK_TYPE, HEADER};
 use super::{Context, spare};
 use alloc::vec::Vec;
 use core::fmt;
@@ -67,6 +67,8 @@ const FREE: u64 = 64 << 10;
 /// and more; what begins with a stored block stays as it is, or begins with a picture.
 const DENSE: usize = 12;
 const STORED: usize = 4;
+/// How far back a reference may reach (RFC 1951 section 3.2.5).
+const HISTORY: usize = 32 << 10;
 /// zlib-rs is slow in the last 260 bytes of an output.
 const SLOW: usize = 320;
 
@@ -198,7 +200,7 @@ impl Inflater {
         let most = most.max(1).min(self.left(limits));
         self.reserve(input, message, most);
         let room = most.min(spare::room(message));
-        let (mut consumed, mut produced) = (0, 0);
+        let (mut consumed, mut produced) = self.copy(input, message, room, limits);
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             let step = self.step(rest, message, room.saturating_sub(produced), limits);
@@ -234,6 +236,44 @@ impl Inflater {
             let more = wanted.saturating_add(SLOW).max(size(self.inflated));
             message.reserve_exact(more.min(most));
         }
+    }
+
+    /// Copies the stored blocks that a message begins with, as far as they are whole and there is
+    /// room, and tells the decoder what it may be referred to.
+    ///
+    /// The decoder would copy them into its window from where it has just written them, which takes
+    /// longer than from where they came: a fifth of the time of 16 KiB (`inflate-takeover-noise`).
+    fn copy(
+        &mut self,
+        input: &[u8],
+        message: &mut Vec<u8>,
+        room: usize,
+        limits: Limits,
+    ) -> (usize, usize) {
+        // Data is shorter than its payload, so it is too dense only where everything is.
+        if !self.is_at_start() || limits.max_ratio == Some(0) {
+            return (0, 0);
+        }
+        let blocks = stored::blocks(input, room);
+        let produced: usize = blocks.clone().map(<[u8]>::len).sum();
+        let consumed = blocks.clone().count().saturating_mul(HEADER).saturating_add(produced);
+        let rest = input.len().saturating_sub(consumed);
+        // It tells itself, and less, where it goes on for long.
+        if rest > consumed / 4 {
+            return (0, 0);
+        }
+        let mut left = produced;
+        for data in blocks {
+            self.restart();
+            left = left.saturating_sub(data.len());
+            if left < HISTORY {
+                let told = self.stream.set_dictionary(data);
+                debug_assert!(told.is_ok(), "a raw stream takes one at any time");
+            }
+            message.extend_from_slice(data);
+        }
+        (self.wire, self.inflated) = (consumed as u64, produced as u64);
+        (consumed, produced)
     }
 
     /// The payload is complete, and [`inflate`](Self::inflate) has said that there is no more of

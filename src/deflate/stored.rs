@@ -14,6 +14,9 @@ use alloc::vec::Vec;
 /// data set that ends with it changes nothing: "any bits of input up to the next byte boundary are
 /// ignored" before the length, and what follows refers to nothing.
 pub(super) const BLOCK_TYPE: u8 = 0b110;
+const FINAL: u8 = 0b001;
+/// How many octets a stored block has before its data.
+pub(super) const HEADER: usize = 5;
 
 /// Adds what the whole `payload` of a message inflates to onto `message`; false, if it is not for
 /// this to say what that is.
@@ -37,9 +40,21 @@ pub(crate) fn copy(payload: &[u8], message: &mut Vec<u8>, limits: Limits) -> boo
     true
 }
 
+/// The data of the whole stored blocks that `payload` begins with, up to one that is final, or with
+/// which they would be more than `room`.
+pub(super) fn blocks(payload: &[u8], room: usize) -> impl Iterator<Item = &[u8]> + Clone {
+    let (mut rest, mut room) = (payload, room);
+    core::iter::from_fn(move || {
+        let is_final = rest.first().is_some_and(|header| header & FINAL != 0);
+        let (data, after) = block(rest).filter(|_| !is_final)?;
+        (rest, room) = (after, room.checked_sub(data.len())?);
+        Some(data)
+    })
+}
+
 /// The data of the stored block that begins here, and what follows it.
 fn block(payload: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&[header, len @ .., n0, n1], rest) = payload.split_first_chunk::<5>()?;
+    let (&[header, len @ .., n0, n1], rest) = payload.split_first_chunk::<HEADER>()?;
     let len = u16::from_le_bytes(len);
     // "NLEN is the one's complement of LEN."
     if header & BLOCK_TYPE != 0 || len != !u16::from_le_bytes([n0, n1]) {
