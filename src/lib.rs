@@ -94,7 +94,7 @@
 //! With feature `deflate`, a policy in `Config::deflate` is all it takes: the handshakes offer or
 //! choose, the connection compresses what is long enough and inflates what comes, within the same
 //! limits. Without context takeover, the default, nothing is held between messages, and a loop can lend
-//! all its connections one pair of codecs (`deflate::Codecs`). A secret should not be compressed beside
+//! all its connections one pair of codecs ([`Pool`]). A secret should not be compressed beside
 //! text that others chose: `Connection::compress` leaves messages as they are.
 //!
 //! # What is left to the caller

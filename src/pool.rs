@@ -43,7 +43,7 @@ use core::fmt;
 ///     }
 ///     connection.return_to(&mut pool);
 /// }
-/// assert_eq!(pool.room(), 6); // it has grown from 3 bytes to twice as many
+/// assert!(pool.room() >= 5); // the second message was assembled where the first had been
 /// ```
 #[derive(Default)]
 pub struct Pool {
