@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = choices.0.to_vec();
     let mut input = &mut bytes[..];
     while let Some(event) = connection.receive(&mut input, &mut out) {
-        see(&mut ours, event);
+        see(&mut ours, &event);
     }
     let limits = (frame, message);
     let Some(error) = connection.error() else {

@@ -67,7 +67,8 @@ impl End {
         let mut piece = other.out.split_to(size.min(other.out.len()));
         let mut input = &mut piece[..];
         while let Some(event) = self.connection.receive(&mut input, &mut self.out) {
-            see(&mut self.heard, event);
+            see(&mut self.heard, &event);
+            self.connection.recycle(event);
         }
     }
 

@@ -80,7 +80,7 @@ pub fn run(mut connection: Connection, pieces: &[&[u8]]) -> Trace {
         let mut input = &mut piece[..];
         while let Some(event) = connection.receive(&mut input, &mut out) {
             echo(&mut connection, &event, &mut out);
-            see(&mut events, event);
+            see(&mut events, &event);
         }
         assert!(input.is_empty(), "input left over");
     }
@@ -94,7 +94,7 @@ pub fn run_inbox(mut connection: Connection, size: usize, mut bytes: &[u8]) -> T
         while inbox.advance(&mut connection, &mut out) {
             if let Some(event) = inbox.event() {
                 echo(&mut connection, &event, &mut out);
-                see(&mut events, event);
+                see(&mut events, &event);
             }
         }
         let room = inbox.room();
@@ -124,7 +124,7 @@ pub fn run_halves(connection: Connection, bytes: &[u8]) -> (Vec<Seen>, Vec<u8>, 
             Event::Binary(data) => sender.send_binary(data, &mut out).unwrap_or_default(),
             _ => {}
         }
-        see(&mut events, event);
+        see(&mut events, &event);
     }
     let (want, (code, reason)) = (sender.want(), receiver.eof());
     (events, out.to_vec(), want, Closed { code, reason, clean: sender.eof() })
@@ -144,12 +144,12 @@ fn end(mut connection: Connection, events: Vec<Seen>, out: &[u8]) -> Trace {
     Trace { events, out: out.to_vec(), want, error, closed: connection.eof() }
 }
 
-pub fn see(events: &mut Vec<Seen>, event: Event<'_>) {
+pub fn see(events: &mut Vec<Seen>, event: &Event<'_>) {
     // A log has no room for what a peer sent.
     assert!(format!("{event:?}").len() < 120);
     events.push(match event {
-        Event::Text(text) => Seen::Message(Kind::Text, text.into_bytes().to_vec(), true),
-        Event::Binary(data) => Seen::Message(Kind::Binary, data.into_bytes().to_vec(), true),
+        Event::Text(text) => Seen::Message(Kind::Text, text.as_bytes().to_vec(), true),
+        Event::Binary(data) => Seen::Message(Kind::Binary, data.to_vec(), true),
         Event::Chunk(chunk) if chunk.first => {
             Seen::Message(chunk.kind, chunk.data.to_vec(), chunk.last)
         }
@@ -170,8 +170,8 @@ pub fn see(events: &mut Vec<Seen>, event: Event<'_>) {
         Event::Pong(data) => Seen::Pong(data.to_vec()),
         Event::Close(close) => Seen::Close(close.code.into(), close.reason.to_string()),
         Event::Failed(error) => {
-            logged(&error);
-            Seen::Failed(error)
+            logged(error);
+            Seen::Failed(*error)
         }
         other => panic!("unknown event {other:?}"),
     });
