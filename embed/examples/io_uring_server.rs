@@ -11,6 +11,7 @@ mod echo;
 use bytes::{Buf, BytesMut};
 use echo::Echo;
 use io_uring::{IoUring, opcode, squeue, types};
+use sockless::Pool;
 use sockless_embed::{complain, say};
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -43,7 +44,7 @@ fn main() -> io::Result<()> {
     let accept = opcode::Accept::new(file, null, null.cast()).build().user_data(ACCEPT);
     push(&mut ring, slice::from_ref(&accept))?;
     // By the number that its operations carry; boxed, so that its buffers stay where they are.
-    let mut peers: Vec<Option<Box<Peer>>> = Vec::new();
+    let (mut peers, mut pool) = (Vec::<Option<Box<Peer>>>::new(), Pool::new());
     loop {
         match ring.submit_and_wait(1) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -71,7 +72,7 @@ fn main() -> io::Result<()> {
             }
             let slot = &mut peers[usize::try_from(number).map_err(io::Error::other)?];
             let Some(peer) = slot else { continue };
-            match peer.turn(result, now) {
+            match peer.turn(result, &mut pool, now) {
                 Ok(()) => peer.submit(&mut ring, number, now)?,
                 Err(error) => {
                     if !peer.echo.ended() {
@@ -121,14 +122,14 @@ impl Peer {
     }
 
     /// Goes on from the operation that has ended.
-    fn turn(&mut self, result: i32, now: Duration) -> io::Result<()> {
+    fn turn(&mut self, result: i32, pool: &mut Pool, now: Duration) -> io::Result<()> {
         match usize::try_from(result) {
             Ok(size) if !self.out.is_empty() => {
                 self.out.advance(size);
                 self.echo.written(&mut self.out, now);
             }
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(size) => self.echo.receive(&mut self.input[..size], &mut self.out, now),
+            Ok(size) => self.echo.receive(&mut self.input[..size], &mut self.out, pool, now),
             Err(_) if -result == libc::ECANCELED => {} // it is time to look at the timers
             Err(_) => return Err(io::Error::from_raw_os_error(-result)),
         }

@@ -11,6 +11,7 @@ use bytes::{Buf, BytesMut};
 use echo::Echo;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use sockless::Pool;
 use sockless_embed::{complain, say};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read, Write};
@@ -34,7 +35,7 @@ fn main() -> io::Result<()> {
     let mut listener = TcpListener::bind(address.parse().map_err(io::Error::other)?)?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on {}", listener.local_addr()?);
-    let (clock, mut scratch) = (Instant::now(), vec![0; 64 << 10]);
+    let (clock, mut scratch, mut pool) = (Instant::now(), vec![0; 64 << 10], Pool::new());
     let (mut peers, mut count, mut pause) = (BTreeMap::<Token, Peer>::new(), 0, None);
     let mut unread = BTreeSet::new(); // whose socket may hold more than one read took
     loop {
@@ -63,7 +64,7 @@ fn main() -> io::Result<()> {
         turns.extend(events.iter().map(|event| event.token()));
         for token in turns {
             let Some(peer) = peers.get_mut(&token) else { continue };
-            match peer.turn(&mut scratch, now) {
+            match peer.turn(&mut scratch, &mut pool, now) {
                 Ok(false) => {}
                 Ok(true) => _ = unread.insert(token),
                 Err(error) => {
@@ -80,7 +81,7 @@ fn main() -> io::Result<()> {
 impl Peer {
     /// Writes all and reads once; whether there may be more to read. Readiness is told once, but to
     /// read until nothing is left would keep everybody waiting for who never stops sending.
-    fn turn(&mut self, scratch: &mut [u8], now: Duration) -> io::Result<bool> {
+    fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Duration) -> io::Result<bool> {
         self.echo.tick(&mut self.out, now).map_err(io::Error::other)?;
         while !self.out.is_empty() {
             match self.socket.write(&self.out) {
@@ -98,7 +99,7 @@ impl Peer {
         match self.socket.read(scratch) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Ok(size) => {
-                self.echo.receive(&mut scratch[..size], &mut self.out, now);
+                self.echo.receive(&mut scratch[..size], &mut self.out, pool, now);
                 Ok(true) // what this brought is written in the next turn
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),

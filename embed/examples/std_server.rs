@@ -7,6 +7,7 @@ mod echo;
 
 use bytes::BytesMut;
 use echo::Echo;
+use sockless::Pool;
 use sockless_embed::{complain, say};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -38,7 +39,7 @@ fn serve(mut socket: &TcpStream) -> io::Result<()> {
     socket.set_write_timeout(Some(STUCK))?;
     let clock = Instant::now();
     let mut peer = Echo::new(clock.elapsed(), |line| say(line));
-    let (mut scratch, mut out) = (vec![0; 64 << 10], BytesMut::new());
+    let (mut scratch, mut out, mut pool) = (vec![0; 64 << 10], BytesMut::new(), Pool::new());
     loop {
         while !out.is_empty() {
             socket.write_all(&out)?;
@@ -54,7 +55,7 @@ fn serve(mut socket: &TcpStream) -> io::Result<()> {
         match socket.read(&mut scratch) {
             Ok(0) if peer.ended() => return Ok(()),
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(size) => peer.receive(&mut scratch[..size], &mut out, clock.elapsed()),
+            Ok(size) => peer.receive(&mut scratch[..size], &mut out, &mut pool, clock.elapsed()),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                 _ => return Err(error),

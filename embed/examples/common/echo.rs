@@ -3,7 +3,9 @@
 
 use bytes::BytesMut;
 use sockless::handshake::{Accept, Asked, Server};
-use sockless::{CloseCode, Connection, Due, Event, Keepalive, Phase, SendError, Timeout, Want};
+use sockless::{
+    CloseCode, Connection, Due, Event, Keepalive, Phase, Pool, SendError, Timeout, Want,
+};
 use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
 use std::time::Duration;
 
@@ -30,8 +32,15 @@ impl Echo {
         Self { stage: Stage::Opening(Some(Server::new(config))), timers, note }
     }
 
-    /// Takes what was read, all of it. What that obliges to is in `out`.
-    pub fn receive(&mut self, mut input: &mut [u8], out: &mut BytesMut, now: Duration) {
+    /// Takes what was read, all of it. What that obliges to is in `out`. The pool is for all peers,
+    /// whose turns come one after the other.
+    pub fn receive(
+        &mut self,
+        mut input: &mut [u8],
+        out: &mut BytesMut,
+        pool: &mut Pool,
+        now: Duration,
+    ) {
         self.timers.heard(now);
         if let Stage::Opening(handshake) = &mut self.stage {
             let opened = match handshake.as_mut().and_then(|it| it.receive(&mut input, out)) {
@@ -49,20 +58,23 @@ impl Echo {
             self.stage = Stage::Open(Box::new(connection));
         }
         let Stage::Open(connection) = &mut self.stage else { return };
+        connection.borrow_from(pool);
         while let Some(event) = connection.receive(&mut input, out) {
             (self.note)(&line(&event));
-            let sent = match event {
-                Event::Text(text) => connection.send_text(&text, out),
-                Event::Binary(data) => connection.send_binary(&data, out),
+            let sent = match &event {
+                Event::Text(text) => connection.send_text(text, out),
+                Event::Binary(data) => connection.send_binary(data, out),
                 Event::Pong(data) => {
-                    self.timers.pong(&data, now);
+                    self.timers.pong(data, now);
                     Ok(())
                 }
                 _ => Ok(()), // Pongs and Closes are in `out`
             };
             // After a Close of our own, messages still come and cannot be answered.
             assert!(matches!(sent, Ok(()) | Err(SendError::Closed)));
+            connection.recycle(event);
         }
+        connection.return_to(pool);
         if connection.want() != Want::Read {
             (self.note)(&end(&connection.eof()));
             self.end(now);
