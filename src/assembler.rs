@@ -14,7 +14,7 @@ use crate::draft::Draft;
 use crate::error::ProtocolError;
 use crate::frame::Kind;
 use crate::mask::Mask;
-use crate::payload::{Payload, Text, leave, leave_text};
+use crate::payload::{Payload, Text, is_roomy, leave, leave_text};
 use crate::utf8::Utf8;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::mem;
@@ -26,8 +26,8 @@ const BLOCK: usize = 4096;
 /// Up to here a copy costs no more than a buffer.
 const SMALL: usize = 4096;
 
-/// What inflates into room that is used again is handed out with this much more: the inflater is
-/// slow at the end of its room.
+/// What is handed out with its room, and will bring it back, keeps this much more: an inflater is
+/// slow at the end of its room. Less than [`SMALL`], so it is still no larger than twice its content.
 const SLACK: usize = 512;
 
 /// An unfinished message; between messages the room that the next one may use.
@@ -214,7 +214,7 @@ impl Assembler {
         };
         if stays && is_small(text.capacity(), text.len()) {
             self.bytes = leave_text(&mut text).unwrap_or_default();
-        } else if stays && self.compressed {
+        } else if stays && is_roomy(text.capacity(), text.len()) {
             text.shrink_to(text.len().saturating_add(SLACK));
         }
         Ok(Message::Text(text.into()))
@@ -229,7 +229,7 @@ impl Assembler {
     pub(crate) fn fit(&mut self, mut bytes: Vec<u8>, stays: bool) -> Vec<u8> {
         if stays && is_small(bytes.capacity(), bytes.len()) {
             self.bytes = leave(&mut bytes).unwrap_or_default();
-        } else if stays && self.compressed {
+        } else if stays && is_roomy(bytes.capacity(), bytes.len()) {
             bytes.shrink_to(bytes.len().saturating_add(SLACK));
         }
         bytes
@@ -288,7 +288,7 @@ impl From<Box<Assembler>> for Spare {
 /// Whether a message of `len` bytes is better copied out of its room than handed out with it: a
 /// copy costs less than to make such room again.
 const fn is_small(capacity: usize, len: usize) -> bool {
-    capacity / 2 > len && (len < SMALL || capacity / 8 > len)
+    is_roomy(capacity, len) && (len < SMALL || capacity / 8 > len)
 }
 
 /// The room for a message of which `received` bytes are here and `expected` may follow: as much as

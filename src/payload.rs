@@ -199,7 +199,7 @@ impl fmt::Debug for Text<'_> {
 }
 
 /// Whether a buffer is larger than twice its content.
-const fn is_roomy(capacity: usize, len: usize) -> bool {
+pub(crate) const fn is_roomy(capacity: usize, len: usize) -> bool {
     capacity / 2 > len
 }
 

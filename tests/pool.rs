@@ -180,6 +180,30 @@ fn a_short_message_does_not_take_a_large_room_along() {
     assert_eq!(pool.room(), 100_000);
 }
 
+#[test]
+fn messages_of_about_the_same_length_share_their_room() {
+    let (mut pool, mut scratch) = (Pool::new(), vec![0; 65536]);
+    let mut connection = server();
+    connection.borrow_from(&mut pool);
+    for (len, calls) in [
+        (100_000, None),
+        (60_000, Some(0)),
+        (50_000, Some(0)),
+        (100_000, Some(0)),
+        (49_000, Some(1)), // more than half of the room would be empty: it is made smaller
+        (49_400, Some(0)),
+        (4_000, Some(2)), // is copied, and the copy dropped
+        (49_400, Some(0)),
+    ] {
+        // In two pieces at least, so that each is assembled.
+        let wire = message(len);
+        let (_, heap) = counted(|| hear(&mut connection, &wire, len.min(40_000), &mut scratch));
+        assert!(calls.is_none_or(|calls| heap.calls == calls), "{len}: {heap:?}");
+    }
+    connection.return_to(&mut pool);
+    assert_eq!(pool.room(), 49_512);
+}
+
 /// Else whoever begins a message and waits would hold what others have filled.
 #[test]
 fn an_unfinished_message_leaves_room_that_it_does_not_fill() {
