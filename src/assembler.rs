@@ -4,7 +4,7 @@
 //! as it comes; keeps count of bytes and fragments against the budget. In streamed delivery the
 //! buffer is that of a chunk, if any. Frame order is not judged here: `frame` did.
 //!
-//! Invariant: of what comes uncompressed, `capacity <= 2 * received`, and 3 more for a text,
+//! Invariant: of what comes uncompressed, `capacity <= 2 * received`, and 9 more for a text at most,
 //! whatever length a frame declared; except in room that is lent, which a message leaves once it is
 //! not lent any more.
 

@@ -62,7 +62,7 @@ impl Pool {
         }
     }
 
-    /// How long a message may be that needs no other room, in bytes. To get rid of what a very long
+    /// How many bytes of a message have room without more being made. To get rid of what a very long
     /// one left, drop the pool and make another.
     pub fn room(&self) -> usize {
         self.spare.room()

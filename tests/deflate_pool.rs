@@ -375,3 +375,57 @@ fn an_inflater_that_is_reset_has_forgotten_its_failure_and_its_history() {
     assert!(hear(b"\xf2\x00\x11\x00\x00").is_err());
     assert_eq!(hear(b"\xf2\x48\xcd\xc9\xc9\x07\x00").as_deref(), Ok(&b"Hello"[..]));
 }
+
+/// They have forgotten what was said, too, in the middle of a message or not.
+#[test]
+fn a_connection_that_ends_leaves_the_pool_its_codecs() {
+    let agreed = contexts(context(12, false));
+    let config = with(keen(6), Config::default());
+    let member = || {
+        let client = Connection::client(config.clone(), fixed_keys()).with_deflate(agreed);
+        (Connection::server(config.clone()).with_deflate(agreed), client)
+    };
+    let text = "over and ".repeat(5);
+    for (is_open, end) in [
+        (false, &b"\x88\x80\0\0\0\0"[..]),
+        (true, b"\x88\x80\0\0\0\0"),
+        (true, b"\x80\x80\0\0\0\0"), // ends the message, with all of it compressed
+        (true, b"\x83\x80\0\0\0\0"), // a reserved opcode
+        (true, b""),
+    ] {
+        let (mut pool, mut wire) = (Pool::new(), BytesMut::new());
+        let (mut server, mut client) = member();
+        server.borrow_from(&mut pool);
+        exchange(&mut server, &mut client, &mut wire, &text);
+        if is_open {
+            wire.clear();
+            client.send_fragment(Kind::Text, text.as_bytes(), false, &mut wire).unwrap();
+            assert_eq!(server.receive(&mut &mut wire[..], &mut BytesMut::new()), None);
+            server.send_fragment(Kind::Text, text.as_bytes(), false, &mut wire).unwrap();
+        }
+        let mut end = end.to_vec();
+        while let Some(event) = server.receive(&mut &mut end[..], &mut wire) {
+            assert!(!matches!(event, Event::Binary(_)), "{event:?}");
+            end.clear();
+        }
+        server.eof();
+        server.return_to(&mut pool);
+        let both = "Codecs { inflater: true, deflater: true } }";
+        assert!(format!("{pool:?}").ends_with(both), "{end:02x?}: {pool:?}");
+        // The next to use them says what it would have said without, and hears what is said.
+        let (mut server, mut client) = member();
+        let (mut twin, mut said) = (member().0, [BytesMut::new(), BytesMut::new()]);
+        server.borrow_from(&mut pool);
+        server.send_text(&text, &mut said[0]).unwrap();
+        twin.send_text(&text, &mut said[1]).unwrap();
+        assert_eq!(said[0], said[1]);
+        exchange(&mut server, &mut client, &mut wire, &text);
+        server.return_to(&mut pool);
+        // The text by reference, as with takeover, which nothing remembers.
+        let mut wire = *b"\xc1\x85\0\0\0\0\xf2\x00\x11\x00\x00";
+        let mut server = member().0;
+        server.borrow_from(&mut pool);
+        let event = server.receive(&mut &mut wire[..], &mut BytesMut::new());
+        assert_eq!(event, Some(Event::Failed(ProtocolError::InvalidCompression)));
+    }
+}

@@ -218,3 +218,13 @@ fn where_no_ratio_is_allowed_none_is_copied() {
     assert_eq!(whole.1, Err(InflateError::TooDense));
     assert!(whole == finely, "{} {}", whole.0.len(), finely.0.len());
 }
+
+/// Where nothing but whole blocks came, the decoder has not seen an octet of them.
+#[test]
+fn a_payload_without_the_octet_that_the_tail_completes_is_cut() {
+    for takeover in [false, true] {
+        let mut inflater = Inflater::new(context(15, takeover));
+        let seen = inflate(&mut inflater, &stored(&[7; 100], false), &[], usize::MAX, FREE);
+        assert_eq!(seen.1, Err(InflateError::Invalid));
+    }
+}

@@ -277,3 +277,71 @@ fn of_two_rooms_the_larger_stays() {
         format!("{:?}", Pool::new()).split(',').next()
     );
 }
+
+/// A message that fills an eighth of its room, and is not short, has it; one that fills less is
+/// copied out of it, so that the next need not make it again.
+#[test]
+fn a_message_has_its_room_unless_it_is_small_in_it() {
+    let config = Arc::new(Config::default());
+    for (room, len, stays) in [
+        (1 << 20, 600_000, false),
+        (1 << 20, 300_000, false),
+        (1 << 20, (1 << 17) + 1, false),
+        (1 << 20, 100_000, true),
+        (1 << 20, 4096, true),
+        (8000, 3000, true), // more than an eighth, but short
+        (8192, 4095, true),
+        (9000, 4096, false),
+    ] {
+        for opcode in [Opcode::Binary, Opcode::Text] {
+            let mut pool = Pool::new();
+            let mut connection = Connection::server(config.clone());
+            connection.borrow_from(&mut pool);
+            connection.recycle(Event::Binary(vec![7; room].into()));
+            let (mut out, mut cut) = (BytesMut::new(), fragment(opcode, true, &vec![b'a'; len]));
+            let last = cut.split_off(cut.len() - 1);
+            assert_eq!(connection.receive(&mut &mut cut[..], &mut out), None);
+            let (mut last, place) = (last, pool.room());
+            let event = connection.receive(&mut &mut last[..], &mut out);
+            let heard = match event {
+                Some(Event::Text(text)) => text.into_string().into_bytes(),
+                Some(Event::Binary(data)) => data.into_vec(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((heard.len(), place), (len, 0));
+            let fills = heard.capacity() / 2 <= len;
+            assert!(fills, "{room} {len}: {}", heard.capacity());
+            // What fills half of it is handed out with all of it.
+            assert_eq!(heard.capacity() == room, room / 2 <= len, "{room} {len}");
+            connection.return_to(&mut pool);
+            assert_eq!(pool.room(), if stays { room } else { 0 }, "{room} {len} {opcode:?}");
+        }
+    }
+}
+
+/// What lay in the caller's input is no room, nor is the payload of a control frame.
+#[test]
+fn what_is_recycled_is_a_buffer_of_its_own() {
+    let mut connection = server();
+    let mut pool = Pool::new();
+    connection.borrow_from(&mut pool);
+    let (mut wire, mut out) = (message(1000), BytesMut::new());
+    let mut input = &mut wire[..];
+    let whole = connection.receive(&mut input, &mut out).unwrap();
+    let ((), heap) = counted(|| {
+        connection.recycle(whole);
+        connection.recycle(Event::Text("lent".into()));
+        connection.recycle(Event::Ping(Vec::new().into()));
+    });
+    assert_eq!((heap.calls, heap.held), (0, 0));
+    connection.recycle(Event::Ping(vec![7; 100].into()));
+    connection.return_to(&mut pool);
+    assert_eq!(pool.room(), 0);
+    // Nor does anything stay that is given to one that does not borrow.
+    let event = Event::Binary(vec![7; 1000].into());
+    connection.recycle(event);
+    connection.return_to(&mut pool);
+    connection.borrow_from(&mut pool);
+    connection.return_to(&mut pool);
+    assert_eq!(pool.room(), 0);
+}

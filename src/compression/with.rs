@@ -81,9 +81,13 @@ impl Inflation {
         }
     }
 
-    /// Nothing more will be received.
+    /// Nothing more will be received. A codec that is borrowed forgets what came, to be returned.
     pub(crate) fn end(&mut self) {
-        self.inflater = None;
+        match &mut self.inflater {
+            Some(inflater) if self.borrows && inflater.is_at_start() => {}
+            Some(inflater) if self.borrows => inflater.reset(),
+            _ => self.inflater = None,
+        }
     }
 }
 
@@ -159,9 +163,14 @@ impl Deflation {
         }
     }
 
-    /// Nothing more will be sent.
+    /// Nothing more will be sent, in the same way.
     pub(crate) fn end(&mut self) {
-        self.deflater = None;
+        let is_open = mem::take(&mut self.open);
+        match &mut self.deflater {
+            Some(_) if self.borrows && !is_open => {}
+            Some(deflater) if self.borrows => deflater.abandon(),
+            _ => self.deflater = None,
+        }
     }
 }
 

@@ -21,17 +21,17 @@ pub(super) const HEADER: usize = 5;
 /// Adds what the whole `payload` of a message inflates to onto `message`; false, if it is not for
 /// this to say what that is.
 pub(crate) fn copy(payload: &[u8], message: &mut Vec<u8>, limits: Limits) -> bool {
-    let (mut rest, mut len) = (payload, 0_u64);
+    let (mut rest, mut len) = (payload, 0_usize);
     while let Some((data, after)) = block(rest) {
-        (rest, len) = (after, len.saturating_add(data.len() as u64));
+        (rest, len) = (after, len.saturating_add(data.len()));
     }
     // The octet whose block the removed four complete.
     let is_all = matches!(rest, [header] if header & BLOCK_TYPE == 0);
     // Data is shorter than its payload, so it is too dense only where everything is.
-    if !is_all || len > limits.max_message || limits.max_ratio == Some(0) {
+    if !is_all || len as u64 > limits.max_message || limits.max_ratio == Some(0) {
         return false;
     }
-    message.reserve_exact(payload.len());
+    message.reserve_exact(len);
     rest = payload;
     while let Some((data, after)) = block(rest) {
         message.extend_from_slice(data);
