@@ -20,7 +20,7 @@ use bytes::{Buf, BytesMut};
 use conversation::{OFFERED, PATH, Script, client_config};
 use echo::Echo;
 use sockless::handshake::{Answer, Client, Offer, Target};
-use sockless::{Keys, Want};
+use sockless::{Keys, Pool, Want};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ struct Instance {
     peer: Peer,
     input: Vec<u8>,
     out: BytesMut,
+    pool: Pool,
 }
 
 thread_local! {
@@ -53,6 +54,7 @@ thread_local! {
         peer: Peer::Failed,
         input: vec![0; INPUT],
         out: BytesMut::new(),
+        pool: Pool::new(),
     });
 }
 
@@ -102,7 +104,7 @@ pub extern "C" fn input() -> *mut u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn receive(len: usize, now: f64) {
     with(|it| {
-        let Instance { peer, input, out } = it;
+        let Instance { peer, input, out, pool } = it;
         let mut input = &mut input[..len];
         if let Peer::Opening(client) = peer {
             *peer = match client.receive(&mut input) {
@@ -114,7 +116,7 @@ pub extern "C" fn receive(len: usize, now: f64) {
             };
         }
         match peer {
-            Peer::Server(echo) => echo.receive(input, out, time(now)),
+            Peer::Server(echo) => echo.receive(input, out, pool, time(now)),
             Peer::Client(script) => {
                 script.receive(input);
                 out.unsplit(script.out.split());
