@@ -25,7 +25,7 @@ use crate::single::Single;
 use crate::utf8;
 use alloc::sync::Arc;
 use bytes::{Bytes, BytesMut};
-use core::fmt;
+use core::{fmt, mem};
 
 /// An open WebSocket connection, without its transport.
 ///
@@ -111,32 +111,39 @@ impl Connection {
                 };
             }
         }
-        self.receive_any(input, out)
+        let (event, rest) = self.receive_any(mem::take(input), out);
+        *input = rest;
+        event
     }
 
+    /// Takes the input itself, not where it is kept, so that this can be two registers in the caller's
+    /// loop: each message waits to know where the one before it ends.
     #[inline(never)]
     fn receive_any<'b>(
         &mut self,
-        input: &mut &'b mut [u8],
+        mut input: &'b mut [u8],
         out: &mut BytesMut,
-    ) -> Option<Event<'b>> {
+    ) -> (Option<Event<'b>>, &'b mut [u8]) {
         self.sender.flush(out);
-        let event = self.receiver.receive_any(input)?;
-        Some(self.answered(event, out))
+        let event = self.receiver.receive_any(&mut input);
+        if let Some(event) = &event {
+            self.answer(event, out);
+        }
+        (event, input)
     }
 
     /// A text was not UTF-8.
     #[cold]
     fn refuse<'b>(&mut self, out: &mut BytesMut) -> Event<'b> {
         let event = self.receiver.fail(ProtocolError::InvalidUtf8);
-        self.answered(event, out)
+        self.answer(&event, out);
+        event
     }
 
-    fn answered<'b>(&mut self, event: Event<'b>, out: &mut BytesMut) -> Event<'b> {
+    fn answer(&mut self, event: &Event<'_>, out: &mut BytesMut) {
         if let Some(reply) = event.reply() {
             self.sender.reply(&reply, out);
         }
-        event
     }
 
     /// Sends a text message in one frame.

@@ -25,12 +25,18 @@ pub(crate) struct Single<'b> {
 impl<'b> Single<'b> {
     /// Takes a whole message of less than `below` bytes off the start of `input`, or nothing.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "8 octets, and a length of 16 bits")]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     pub(crate) fn take(input: &mut &'b mut [u8], masked: bool, below: u32) -> Option<Self> {
+        if masked { Self::cut::<true>(input, below) } else { Self::cut::<false>(input, below) }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "8 octets, and a length of 16 bits")]
+    #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
+    fn cut<const MASKED: bool>(input: &mut &'b mut [u8], below: u32) -> Option<Self> {
         let &[first, second, ..] = &**input else { return None };
         // Where MASK is as it must be, what is left is the length.
-        let (len, start) = match second ^ if masked { MASK } else { 0 } {
+        let (len, start) = match second ^ if MASKED { MASK } else { 0 } {
             len @ ..LEN_16 => (u32::from(len), 2),
             LEN_16 => {
                 let &[_, _, high, low, ..] = &**input else { return None };
@@ -42,7 +48,7 @@ impl<'b> Single<'b> {
             }
             _ => return None,
         };
-        let start = start + if masked { 4 } else { 0 };
+        let start = start + if MASKED { 4 } else { 0 };
         let end = start + len as usize;
         if len >= below || end > input.len() || (first != FIN_TEXT && first != FIN_BINARY) {
             return None;
@@ -50,7 +56,7 @@ impl<'b> Single<'b> {
         let (frame, rest) = mem::take(input).split_at_mut(end);
         *input = rest;
         let (header, payload) = frame.split_at_mut(start);
-        let key = header.last_chunk().filter(|_| masked).copied().unwrap_or_default();
+        let key = if MASKED { header.last_chunk().copied().unwrap_or_default() } else { [0; 4] };
         let kind = if first == FIN_TEXT { Kind::Text } else { Kind::Binary };
         Some(Self { kind, key, payload })
     }

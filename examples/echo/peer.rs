@@ -124,7 +124,9 @@ impl Peer {
                 Some(_) => going = false, // its response is in `out`
             }
         }
-        // What follows the request are frames.
+        // What follows the request are frames. The input is the loop's own, so that it need not be in
+        // memory.
+        let (mut input, farewell) = (input, farewell.as_ref());
         if let State::Open(connection, streaming) = &mut self.state {
             connection.borrow_from(pool);
             while let Some(event) = connection.receive(&mut input, out.small) {
@@ -132,19 +134,21 @@ impl Peer {
                     Event::Text(text) => out.text(text, connection),
                     Event::Binary(data) => out.binary(data, connection),
                     Event::Chunk(chunk) => out.chunk(chunk, streaming, connection),
-                    // Its Close would be taken for what is missing of the message.
-                    Event::Failed(error) if *streaming => return Err(io::Error::other(error)),
                     _ => continue, // Pongs and Closes are in `out`
                 };
-                let sent = match (*farewell, sent) {
+                let sent = match (farewell, sent) {
                     (Some(_), Ok(())) if *streaming => Ok(()),
-                    (Some((code, reason)), Ok(())) => connection.close(code, &reason, out.small),
+                    (Some((code, reason)), Ok(())) => connection.close(*code, reason, out.small),
                     (Some(_), Err(SendError::Closed)) => Ok(()), // it is said
                     (_, sent) => sent,
                 };
                 sent.map_err(io::Error::other)?;
             }
             connection.return_to(pool);
+            if let Some(error) = connection.error().filter(|_| *streaming) {
+                // Its Close would be taken for what is missing of the message.
+                return Err(io::Error::other(error));
+            }
             going = connection.want() == Want::Read;
         }
         let mut rest = if out.is_empty() { BytesMut::new() } else { out.write(&mut self.socket)? };

@@ -88,6 +88,26 @@ pub(super) fn append_to_output(key: u32, from: &[u8], onto: &mut BytesMut) {
     unsafe { onto.set_len(onto.len() + from.len()) };
 }
 
+/// Appends two bytes and `from` as it is, where that is no longer than [`SHORT`] and there is room for
+/// it already; whether it did. Nothing is called.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) -> bool {
+    let room = onto.spare_capacity_mut();
+    if from.len() > SHORT || header.len() + from.len() > room.len() {
+        return false;
+    }
+    // SAFETY: the room is that long, as was just seen, and exclusive; `from` is short.
+    unsafe {
+        let to = room.as_mut_ptr().cast::<u8>();
+        to.cast::<[u8; 2]>().write(header);
+        short::<best::Short, false>(0, from.as_ptr(), to.add(header.len()), from.len());
+    }
+    // SAFETY: that many bytes have just been written behind the old length.
+    unsafe { onto.set_len(onto.len() + header.len() + from.len()) };
+    true
+}
+
 /// Writes `len` bytes XOR the key; with `VERDICT`, whether what was written is ASCII.
 ///
 /// # Safety
