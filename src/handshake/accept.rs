@@ -137,7 +137,7 @@ impl<'r> Accept<'r> {
 
     /// The 101, and what it agrees to; in answer to an extended CONNECT the same without what only
     /// an upgrade has.
-    fn write(self, agreement: Agreement, out: &mut BytesMut) -> Agreed {
+    fn write(&self, agreement: Agreement, out: &mut BytesMut) -> Agreed {
         if self.request.is_extended() {
             out.put_slice(b"HTTP/1.1 200 OK");
         } else {

@@ -217,9 +217,9 @@ impl Scanner {
     fn whole_fields<L: Lines>(&mut self, config: &Config, head: &[u8], lines: &mut L) -> bool {
         let within = head.get(..config.max_head.min(u32::MAX as usize)).unwrap_or(head);
         let bytes = within.get(self.line..).unwrap_or_default();
-        let (mut start, mut is_ended) = (0_usize, false);
+        let (mut start, mut is_ended, mut fields) = (0_usize, false, self.fields);
         let mut controls = Controls::of(bytes);
-        while self.fields < config.max_fields {
+        while fields < config.max_fields {
             // Where the next line starts must not wait for what is in this one.
             let Some(end) = controls.next() else { break };
             let Some(rest) = bytes.get(start..) else { break };
@@ -237,9 +237,10 @@ impl Scanner {
             is_ended = field.is_none();
             let Some((name, value)) = field else { break };
             controls.step_over_lf();
-            self.fields = self.fields.saturating_add(1);
+            fields = fields.saturating_add(1);
             lines.field(head, name, value);
         }
+        self.fields = fields;
         self.line = self.line.saturating_add(start);
         self.scanned = self.line;
         is_ended
@@ -345,9 +346,20 @@ fn split_field(line: &[u8], token: usize) -> Option<(&[u8], &[u8])> {
 }
 
 /// Without the optional whitespace around it (RFC 9110 section 5.6.3): SP and HTAB only.
+///
+/// Nearly every value has one SP before it and nothing behind it.
 #[inline]
 pub(super) fn trim(value: &[u8]) -> &[u8] {
-    trim_start(trim_end(value))
+    match value {
+        [b' ', rest @ ..] if is_trimmed(rest) => rest,
+        _ => trim_start(trim_end(value)),
+    }
+}
+
+/// Whether there is none around it: a first and a last byte that are beyond SP.
+#[inline]
+fn is_trimmed(value: &[u8]) -> bool {
+    matches!(value, [first, .., last] if *first > b' ' && *last > b' ')
 }
 
 fn trim_end(mut value: &[u8]) -> &[u8] {

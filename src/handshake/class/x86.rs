@@ -5,10 +5,10 @@
 //! Invariant: a bit of a mask is about the byte of its place, and no other.
 #![allow(unsafe_code)]
 
-use super::is_token_byte;
+use super::{is_control, is_token_byte};
 use core::arch::x86_64::{
-    _mm_add_epi8, _mm_andnot_si128, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_loadu_si128,
-    _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    _mm_add_epi8, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128,
+    _mm_set1_epi8,
 };
 
 /// How many of the first bytes are tchars.
@@ -45,7 +45,7 @@ fn token_len_by_table(bytes: &[u8], known: usize) -> usize {
 /// not wait for what came of this one.
 pub(in super::super) struct Controls<'a> {
     bytes: &'a [u8],
-    /// A bit for each that was found and not handed out, of the 64 bytes from `start` on.
+    /// A bit for each byte that may be one and was not looked at, of the 64 from `start` on.
     found: u64,
     /// A multiple of 64.
     start: usize,
@@ -54,25 +54,28 @@ pub(in super::super) struct Controls<'a> {
 impl<'a> Controls<'a> {
     #[inline]
     pub(in super::super) fn of(bytes: &'a [u8]) -> Self {
-        let (start, found) = search(bytes, 0);
-        Self { bytes, found, start }
+        // The step before the first.
+        Self { bytes, found: 0, start: BLOCK.wrapping_neg() }
     }
 
     /// Steps over the LF after the CR that was handed out.
     #[inline]
     pub(in super::super) fn step_over_lf(&mut self) {
-        self.next();
+        if self.found == 0 {
+            (self.start, self.found) = search_on(self.bytes, self.next_step());
+        }
+        self.found &= self.found.wrapping_sub(1);
     }
-}
 
-impl Iterator for Controls<'_> {
-    type Item = usize;
+    #[inline]
+    const fn next_step(&self) -> usize {
+        self.start.wrapping_add(BLOCK)
+    }
 
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "in registers, it takes a few instructions a line")]
-    fn next(&mut self) -> Option<usize> {
+    fn candidate(&mut self) -> Option<usize> {
         if self.found == 0 {
-            (self.start, self.found) = search(self.bytes, self.start.saturating_add(BLOCK));
+            (self.start, self.found) = search(self.bytes, self.next_step());
             if self.found == 0 {
                 return None;
             }
@@ -83,9 +86,24 @@ impl Iterator for Controls<'_> {
     }
 }
 
-/// In steps of 64 bytes from `start` on: where the first one starts that has a control character,
-/// and the mask of it, which is empty if none has.
-#[inline(never)]
+impl Iterator for Controls<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "in registers, it takes a few instructions a line")]
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let at = self.candidate()?;
+            if self.bytes.get(at).is_some_and(|&byte| byte == b'\r' || is_control(byte)) {
+                return Some(at);
+            }
+        }
+    }
+}
+
+/// In steps of 64 bytes from `start` on: where the first one starts that has a candidate, and the mask
+/// of it, which is empty if none has.
+#[inline(always)]
 fn search(bytes: &[u8], mut start: usize) -> (usize, u64) {
     let mut rest = bytes.get(start..).unwrap_or_default();
     while let Some((block, after)) = rest.split_first_chunk() {
@@ -108,10 +126,17 @@ fn search(bytes: &[u8], mut start: usize) -> (usize, u64) {
     (start, controls(&block))
 }
 
+/// The same where it is rarely called.
+#[inline(never)]
+fn search_on(bytes: &[u8], start: usize) -> (usize, u64) {
+    search(bytes, start)
+}
+
 /// How many bytes one step looks at: as many as a mask has bits.
 const BLOCK: usize = 64;
 
-/// A bit for each byte that is a control character other than HTAB.
+/// A bit for each byte that is a control character or is not ASCII. What is neither, but HTAB, is what
+/// heads are made of; the others are told apart one by one.
 #[inline]
 fn controls(block: &[u8; BLOCK]) -> u64 {
     let mut mask = 0;
@@ -129,11 +154,9 @@ fn controls_of(bytes: &[u8; 16]) -> u32 {
     let mask = unsafe {
         let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
         // As signed bytes: one more than a control character is at most SP, and one more than DEL is
-        // the least of all. What is not ASCII is below zero, and left out as HTAB is.
+        // the least of all. What is not ASCII is below zero.
         let after = _mm_add_epi8(bytes, _mm_set1_epi8(1));
-        let low = _mm_cmplt_epi8(after, _mm_set1_epi8(0x21));
-        let tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x09));
-        _mm_movemask_epi8(_mm_andnot_si128(_mm_or_si128(tab, bytes), low))
+        _mm_movemask_epi8(_mm_cmplt_epi8(after, _mm_set1_epi8(0x21)))
     };
     u32::from_ne_bytes(mask.to_ne_bytes())
 }
