@@ -4,6 +4,7 @@
 //!
 //! Invariant: a bit of a mask is about the byte of its place, and no other.
 #![allow(unsafe_code)]
+#![allow(clippy::inline_always, reason = "in registers, a line takes a few instructions")]
 
 use super::{is_control, is_token_byte};
 use core::arch::x86_64::{
@@ -90,7 +91,6 @@ impl Iterator for Controls<'_> {
     type Item = usize;
 
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "in registers, it takes a few instructions a line")]
     fn next(&mut self) -> Option<usize> {
         loop {
             let at = self.candidate()?;
