@@ -32,10 +32,14 @@ pub(crate) struct Clients {
     answer: usize,
     scratch: Vec<u8>,
     done: usize,
+    /// No message is begun any more.
+    ending: bool,
 }
 
 struct Client {
     socket: TcpStream,
+    /// Whether an answer has come.
+    answered: bool,
     /// Bytes allowed to be written; and of the current frame, how many are.
     credit: usize,
     written: usize,
@@ -68,13 +72,23 @@ impl Load {
             let both = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut socket, Token(token), both)?;
             let credit = self.in_flight * frame.len();
-            clients.push(Client { socket, credit, written: 0, read: 0 });
+            clients.push(Client { socket, answered: false, credit, written: 0, read: 0 });
         }
         // At least one whole frame from any place within the first.
         let many = self.in_flight.min((128 << 10) / frame.len()) + 1;
         let (frames, frame) = (frame.repeat(many), frame.len());
         let scratch = vec![0; 256 << 10];
-        Ok(Clients { poll, load: self, clients, frames, frame, answer, scratch, done: 0 })
+        Ok(Clients {
+            poll,
+            load: self,
+            clients,
+            frames,
+            frame,
+            answer,
+            scratch,
+            done: 0,
+            ending: false,
+        })
     }
 }
 
@@ -96,8 +110,28 @@ impl Clients {
         Ok(f64::from(u32::try_from(self.done - before).unwrap_or(u32::MAX)))
     }
 
+    /// Whether every connection has been answered.
+    pub(crate) fn all_answered(&self) -> bool {
+        self.clients.iter().all(|client| client.answered)
+    }
+
+    /// Waits for what is under way.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        self.ending = true;
+        let all = self.load.in_flight * self.frame;
+        let mut events = Events::with_capacity(1024);
+        while self.clients.iter().any(|client| client.credit < all) {
+            self.poll.poll(&mut events, Some(Duration::from_millis(100)))?;
+            for event in &events {
+                self.turn(event.token().0)?;
+            }
+        }
+        self.ending = false;
+        Ok(())
+    }
+
     fn turn(&mut self, slot: usize) -> io::Result<()> {
-        let Self { load, clients, frames, frame, answer, scratch, done, .. } = self;
+        let Self { load, clients, frames, frame, answer, scratch, done, ending, .. } = self;
         let client = &mut clients[slot];
         loop {
             let mut blocked = true;
@@ -107,6 +141,7 @@ impl Clients {
                     client.read += size;
                     let messages = client.read / *answer;
                     client.read %= *answer;
+                    client.answered |= messages > 0;
                     *done += messages;
                     client.credit += messages * *frame;
                     blocked = size < scratch.len();
@@ -114,8 +149,15 @@ impl Clients {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
-            while client.credit > 0 {
-                let end = frames.len().min(client.written + client.credit);
+            loop {
+                let end = match (*ending, client.written) {
+                    (true, 0) => 0,
+                    (true, _) => *frame,
+                    (false, written) => frames.len().min(written + client.credit),
+                };
+                if client.written >= end {
+                    break;
+                }
                 match client.socket.write(&frames[client.written..end]) {
                     Ok(size) => {
                         client.credit -= size;

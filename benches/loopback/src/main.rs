@@ -10,6 +10,10 @@
 //! processor time of the server (user and system, as the scheduler counts it) for each message, the
 //! least of all rounds. With `strace` on the machine, system calls are counted in a run apart.
 //!
+//! `-- idle` measures memory instead: what 10,000 connections add to that of a server's process
+//! (`RssAnon`: what the kernel keeps for sockets is not in it), after their handshakes, and after a
+//! message of 64 KiB or more on each. Both processes need as many descriptors (`ulimit -n 20000`).
+//!
 //! With `PEER=program` in the environment, a WebSocket server of somebody else's takes its turns too:
 //! it says where it listens at the end of its first line, and echoes without compression.
 
@@ -59,12 +63,16 @@ fn main() -> Result<()> {
     if argument.as_deref() == Some("raw") {
         return Ok(raw::serve()?);
     }
-    let rounds = argument.map_or(Ok(25), |text| text.parse())?;
+    let is_idle = argument.as_deref() == Some("idle");
     let echo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/examples/echo");
     let echo = env::var_os("ECHO").map_or(echo, PathBuf::from);
     let raw = env::current_exe()?;
 
     let peer = env::var_os("PEER").map(PathBuf::from);
+    if is_idle {
+        return idle(&echo, peer.as_deref());
+    }
+    let rounds = argument.map_or(Ok(25), |text| text.parse())?;
 
     print!("| | raw TCP, µs | echo, µs | ratio | raw TCP, calls | echo, calls | ratio |");
     println!("{}", if peer.is_some() { " peer, µs | ratio | peer, calls | ratio |" } else { "" });
@@ -102,6 +110,31 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// Memory for each idle connection.
+fn idle(echo: &Path, peer: Option<&Path>) -> Result<()> {
+    const CONNECTIONS: usize = 10_000;
+    println!("| | after the handshake, B | after messages, B |\n|---|---|---|");
+    for (name, program) in [("echo", Some(echo)), ("peer", peer)] {
+        let Some(program) = program else { continue };
+        let server = Server::start(Command::new(program), &[])?;
+        let load = |connections| Load { size: 64 << 10, connections, in_flight: 1 };
+        // What a server has once for all of them.
+        let mut first = load(100).connect(server.address, true)?;
+        first.drive(ROUND)?;
+        first.settle()?;
+        let before = server.memory()?;
+        let mut clients = load(CONNECTIONS).connect(server.address, true)?;
+        let opened = server.memory()?;
+        clients.drive(10 * ROUND)?;
+        clients.settle()?;
+        assert!(clients.all_answered(), "a connection was left out");
+        let used = server.memory()?;
+        let each = |bytes: f64| (bytes - before) / CONNECTIONS as f64;
+        println!("| {name} | {:.0} | {:.0} |", each(opened), each(used));
+    }
+    Ok(())
+}
+
 /// System calls of another server, ours if they were not shown yet, and the ratio; blank without
 /// `strace`.
 fn columns(theirs: Option<f64>, ours: Option<f64>, show_ours: bool) -> String {
@@ -132,6 +165,14 @@ impl Server {
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
         let address = line.trim().rsplit(' ').next().ok_or("no address")?.parse()?;
         Ok(Self { process, address })
+    }
+
+    /// Bytes of its own memory that it uses.
+    fn memory(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let figure = line.and_then(|line| line.split_whitespace().next()).ok_or("no figure")?;
+        Ok(figure.parse::<f64>()? * 1024.0)
     }
 
     /// Microseconds of processor time for each message.
