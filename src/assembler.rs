@@ -97,7 +97,7 @@ impl Assembler {
         // A text has room for a character that is not complete yet.
         let text = self.text.len().saturating_add(4);
         if self.text.capacity() / 2 > text {
-            return leave_text(&mut self.text);
+            return Some(leave_text(&mut self.text));
         }
         self.draft.release().or_else(|| leave(&mut self.bytes))
     }
@@ -213,7 +213,7 @@ impl Assembler {
             Kind::Text => mem::take(&mut self.text),
         };
         if stays && is_small(text.capacity(), text.len()) {
-            self.bytes = leave_text(&mut text).unwrap_or_default();
+            self.bytes = leave_text(&mut text);
         } else if stays && is_roomy(text.capacity(), text.len()) {
             text.shrink_to(text.len().saturating_add(SLACK));
         }

@@ -214,15 +214,12 @@ pub(crate) fn leave(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
     Some(room)
 }
 
-/// The same with a text.
-pub(crate) fn leave_text(text: &mut String) -> Option<Vec<u8>> {
-    if !is_roomy(text.capacity(), text.len()) {
-        return None;
-    }
+/// The same with a text, whatever the size of its buffer.
+pub(crate) fn leave_text(text: &mut String) -> Vec<u8> {
     let copy = text.clone();
     let mut room = mem::replace(text, copy).into_bytes();
     room.clear();
-    Some(room)
+    room
 }
 
 #[cfg(test)]
