@@ -17,6 +17,7 @@ fn accepting() {
     let offer = [
         ("Sec-WebSocket-Protocol", Some("chat, superchat")),
         ("Sec-WebSocket-Extensions", Some("permessage-deflate")),
+        ("Sec-WebSocket-Accept", Some("means nothing in a request")),
     ];
     let mut buffer = head(GET, &offer);
     let mut out = BytesMut::new();
