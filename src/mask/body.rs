@@ -89,7 +89,7 @@ pub(super) fn append_to_output(key: u32, from: &[u8], onto: &mut BytesMut) {
 }
 
 /// Appends two bytes and `from` as it is, where that is no longer than [`SHORT`] and there is room for
-/// it already; whether it did. Nothing is called.
+/// it already; whether it did. Nothing is called: a copy is a mask of zeros, in short steps.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) -> bool {
@@ -97,7 +97,8 @@ pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) ->
     if from.len() > SHORT || header.len() + from.len() > room.len() {
         return false;
     }
-    // SAFETY: the room is that long, as was just seen, and exclusive; `from` is short.
+    // SAFETY: the room is that long, as was just seen, and exclusive, so that `from` does not overlap
+    // it; `short` asks for no more than `SHORT` bytes.
     unsafe {
         let to = room.as_mut_ptr().cast::<u8>();
         to.cast::<[u8; 2]>().write(header);

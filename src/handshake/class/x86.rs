@@ -126,7 +126,8 @@ fn search(bytes: &[u8], mut start: usize) -> (usize, u64) {
     (start, controls(&block))
 }
 
-/// The same where it is rarely called.
+/// The same for an LF in another step than its CR: out of line, since a second copy of the loop takes
+/// the registers of the first.
 #[inline(never)]
 fn search_on(bytes: &[u8], start: usize) -> (usize, u64) {
     search(bytes, start)
