@@ -184,8 +184,7 @@ impl Scanner {
         lines: &mut L,
     ) -> Result<Option<usize>, L::Error> {
         loop {
-            let is_at_line = self.started && self.scanned == self.line;
-            if !is_at_line || !self.whole_fields(config, head, lines) {
+            if self.scanned != self.line || !self.whole_lines(config, head, lines)? {
                 let Some(line) = self.line(config, head)? else { return Ok(None) };
                 let text = line.of(head);
                 if !self.started {
@@ -210,30 +209,39 @@ impl Scanner {
         }
     }
 
-    /// Tells `lines` of the fields whose lines have come whole and break no rule, as nearly all do;
-    /// whether the blank line after them has come too. Whatever is short of that is left to
+    /// Tells `lines` of the lines that have come whole and break no rule, as nearly all do; whether
+    /// the blank line after them has come too. Whatever is short of that is left to
     /// [`Self::line`], which knows what is wrong, and first.
     #[inline]
-    fn whole_fields<L: Lines>(&mut self, config: &Config, head: &[u8], lines: &mut L) -> bool {
+    fn whole_lines<L: Lines>(
+        &mut self,
+        config: &Config,
+        head: &[u8],
+        lines: &mut L,
+    ) -> Result<bool, L::Error> {
         let within = head.get(..config.max_head.min(u32::MAX as usize)).unwrap_or(head);
         let bytes = within.get(self.line..).unwrap_or_default();
         let (mut start, mut is_ended, mut fields) = (0_usize, false, self.fields);
         let mut controls = Controls::of(bytes);
-        while fields < config.max_fields {
-            // Where the next line starts must not wait for what is in this one.
-            let Some(end) = controls.next() else { break };
-            let Some(rest) = bytes.get(start..) else { break };
-            let Some(line) = bytes.get(start..end) else { break };
-            let Some(b"\r\n") = bytes.get(end..).and_then(<[u8]>::first_chunk) else { break };
-            if line.len() > config.max_line {
-                break;
-            }
+        if !self.started {
+            let line = whole_line(config, bytes, 0, &mut controls);
+            let Some((line, next)) = line.filter(|(line, _)| has_first_word(line)) else {
+                return Ok(false);
+            };
+            self.started = lines.start(head, Span::of_part(head, line))?;
+            controls.step_over_lf();
+            start = next;
+        }
+        while self.started && fields < config.max_fields {
+            let line = whole_line(config, bytes, start, &mut controls);
+            let Some((line, next)) = line else { break };
             // No token goes beyond its line; what follows fills up the step that its end is in.
+            let rest = bytes.get(start..).unwrap_or_default();
             let field = split_field(line, token_len(rest));
             if field.is_none() && !line.is_empty() {
                 break;
             }
-            start = end.saturating_add(2);
+            start = next;
             is_ended = field.is_none();
             let Some((name, value)) = field else { break };
             controls.step_over_lf();
@@ -243,7 +251,7 @@ impl Scanner {
         self.fields = fields;
         self.line = self.line.saturating_add(start);
         self.scanned = self.line;
-        is_ended
+        Ok(is_ended)
     }
 
     /// The next line without its CRLF, if all of it has come.
@@ -291,7 +299,7 @@ impl Scanner {
         let beyond = self.line.saturating_add(MAX_FIRST_WORD);
         let word_is_open = config.max_line > MAX_FIRST_WORD && self.scanned <= beyond && {
             let seen = head.get(self.line..=beyond).or_else(|| head.get(self.line..));
-            !seen.unwrap_or_default().contains(&b' ')
+            !has_space(seen.unwrap_or_default())
         };
         if word_is_open {
             (MAX_FIRST_WORD, HeadError::FirstWordTooLong)
@@ -299,6 +307,32 @@ impl Scanner {
             (config.max_line, HeadError::StartLineTooLong)
         }
     }
+}
+
+/// The line at `start` without its CRLF, if all of it has come, and where the next one starts: which
+/// must not wait for what is in this one.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "in registers, a line takes a few instructions")]
+fn whole_line<'h>(
+    config: &Config,
+    bytes: &'h [u8],
+    start: usize,
+    controls: &mut Controls<'_>,
+) -> Option<(&'h [u8], usize)> {
+    let end = controls.next()?;
+    let line = bytes.get(start..end)?;
+    let is_whole = bytes.get(end..).and_then(<[u8]>::first_chunk) == Some(b"\r\n");
+    (is_whole && line.len() <= config.max_line).then_some((line, end.saturating_add(2)))
+}
+
+/// Whether the first word of a whole line is no longer than it may be.
+fn has_first_word(line: &[u8]) -> bool {
+    line.get(..=MAX_FIRST_WORD).is_none_or(has_space)
+}
+
+/// Whether the first word ends in `bytes`: soon, as a rule.
+fn has_space(bytes: &[u8]) -> bool {
+    bytes.iter().any(|&byte| byte == b' ')
 }
 
 /// The fields of a head that has been read: names and values as received.
