@@ -57,10 +57,7 @@ impl<'a> Iterator for Extensions<'a> {
 
 /// Adds a field line to what is known of the list of extensions.
 pub(super) fn check(list: &mut List, value: &[u8]) {
-    list.add(value, |element, is_token| {
-        if is_token {
-            return true;
-        }
+    list.add(value, |element| {
         let mut cursor = Cursor(element);
         if cursor.token().is_none() {
             return false;

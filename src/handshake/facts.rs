@@ -13,7 +13,7 @@ use super::error::RequestError;
 use super::extensions;
 use super::head::{Lines, Span};
 use super::key;
-use super::list::{self, List, is_protocol};
+use super::list::{self, List, is_protocol, is_token};
 use super::name::{self, Name};
 
 /// A field that may come once: where it is, and how often it came.
@@ -125,15 +125,18 @@ impl RequestFacts {
             Name::ContentLength => self.content_length.add(head, value),
             Name::TransferEncoding => self.transfer_encoding = true,
             Name::Expect => self.expect = true,
-            Name::Upgrade => self.upgrade.add(value, |element, is_token| {
-                self.upgrade_has_websocket |= name::is(element, b"websocket");
-                is_token || is_protocol(element)
+            // The word that is looked for is a token, without another look.
+            Name::Upgrade => self.upgrade.add(value, |element| {
+                let is_websocket = name::is(element, b"websocket");
+                self.upgrade_has_websocket |= is_websocket;
+                is_websocket || is_protocol(element)
             }),
-            Name::Connection => self.connection.add(value, |element, is_token| {
-                self.connection_has_upgrade |= name::is(element, b"upgrade");
-                is_token
+            Name::Connection => self.connection.add(value, |element| {
+                let is_upgrade = name::is(element, b"upgrade");
+                self.connection_has_upgrade |= is_upgrade;
+                is_upgrade || is_token(element)
             }),
-            Name::Protocol => self.subprotocols.add(value, |_, is_token| is_token),
+            Name::Protocol => self.subprotocols.add(value, is_token),
             Name::Extensions => extensions::check(&mut self.extensions, value),
             Name::Accept | Name::Other => {}
         }

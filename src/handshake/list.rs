@@ -27,34 +27,25 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Adds a field line; `each` is told of every element whether it is a token, and says whether it
-    /// is well-formed.
-    pub(super) fn add<'a>(
-        &mut self,
-        value: &'a [u8],
-        mut each: impl FnMut(&'a [u8], bool) -> bool,
-    ) {
-        // One token, as in most lists: there is nothing to split.
-        if is_token(value) {
-            return self.count(value, true, &mut each);
+    /// Adds a field line; `is_fine` is asked of every element, and of no other text but the whole
+    /// line: nothing with a comma may be fine.
+    pub(super) fn add<'a>(&mut self, value: &'a [u8], mut is_fine: impl FnMut(&'a [u8]) -> bool) {
+        // One element, as in most lists: there is nothing to split.
+        if !value.is_empty() && is_fine(value) {
+            return self.count(value, |_| true);
         }
         for element in value.split(|&byte| byte == b',').map(trim) {
-            self.count(element, is_token(element), &mut each);
+            self.count(element, &mut is_fine);
         }
     }
 
-    fn count<'a>(
-        &mut self,
-        element: &'a [u8],
-        is_token: bool,
-        each: &mut impl FnMut(&'a [u8], bool) -> bool,
-    ) {
+    fn count<'a>(&mut self, element: &'a [u8], mut is_fine: impl FnMut(&'a [u8]) -> bool) {
         let (count, most) = if element.is_empty() {
             (&mut self.empty, MAX_EMPTY)
         } else {
             (&mut self.elements, MAX_ELEMENTS)
         };
-        if self.broken || *count == most || !element.is_empty() && !each(element, is_token) {
+        if self.broken || *count == most || !element.is_empty() && !is_fine(element) {
             self.broken = true;
         } else {
             *count = count.saturating_add(1);
@@ -175,7 +166,7 @@ mod tests {
     fn well_formed(lines: &[&str]) -> bool {
         let mut list = List::default();
         for line in lines {
-            list.add(line.as_bytes(), |_, is_token| is_token);
+            list.add(line.as_bytes(), is_token);
         }
         list.is_well_formed()
     }

@@ -9,7 +9,7 @@ use super::class::{decimal, digit_of};
 use super::error::ResponseError;
 use super::extensions::{self, Extensions};
 use super::head::{Fields, Lines, Span};
-use super::list::{List, elements, is_protocol};
+use super::list::{List, elements, is_protocol, is_token};
 use super::name::Name;
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -51,13 +51,13 @@ impl Lines for ResponseFacts {
     fn field(&mut self, head: &[u8], name: &[u8], value: &[u8]) {
         let span = Span::of_part(head, value);
         match Name::of(name) {
-            Name::Upgrade => self.upgrade.add(value, |element, is_token| {
+            Name::Upgrade => self.upgrade.add(value, |element| {
                 self.upgrade_is_websocket = element.eq_ignore_ascii_case(b"websocket");
-                is_token || is_protocol(element)
+                is_protocol(element)
             }),
-            Name::Connection => self.connection.add(value, |element, is_token| {
+            Name::Connection => self.connection.add(value, |element| {
                 self.connection_has_upgrade |= element.eq_ignore_ascii_case(b"upgrade");
-                is_token
+                is_token(element)
             }),
             Name::Accept => self.accept = (span, self.accept.1.saturating_add(1)),
             Name::Protocol => self.subprotocol = (span, self.subprotocol.1.saturating_add(1)),
