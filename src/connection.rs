@@ -60,12 +60,12 @@ pub struct Connection {
 impl Connection {
     /// The server's side of a connection whose handshake was done elsewhere.
     pub fn server(config: Arc<Config>) -> Self {
-        Self { receiver: Receiver::server(config.clone()), sender: Sender::server(config) }
+        Self { sender: Sender::new(&config, None), receiver: Receiver::server(config) }
     }
 
     /// The client's side of a connection whose handshake was done elsewhere.
     pub fn client(config: Arc<Config>, keys: Keys) -> Self {
-        Self { receiver: Receiver::client(config.clone()), sender: Sender::client(config, keys) }
+        Self { sender: Sender::new(&config, Some(keys)), receiver: Receiver::client(config) }
     }
 
     /// The same connection with compression, as its handshake agreed (RFC 7692): `contexts` are
@@ -76,9 +76,10 @@ impl Connection {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(self, contexts: Contexts) -> Self {
+        let deflation = Deflation::new(contexts.deflate, self.receiver.config());
         Self {
             receiver: self.receiver.with_inflation(Inflation::new(contexts.inflate)),
-            sender: self.sender.with_deflation(Deflation::new(contexts.deflate)),
+            sender: self.sender.with_deflation(deflation),
         }
     }
 

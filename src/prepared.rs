@@ -80,7 +80,7 @@ impl Prepared {
             let mut compressed = BytesMut::new();
             let mut deflater = pool
                 .codecs
-                .deflater(context, policy)
+                .deflater(context, policy.effort())
                 .unwrap_or_else(|| Box::new(Deflater::new(context, policy)));
             deflater.compress(self.payload(), true, &mut compressed);
             deflater.abandon();

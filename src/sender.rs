@@ -46,7 +46,8 @@ use core::fmt;
 /// # Ok::<(), sockless::SendError>(())
 /// ```
 pub struct Sender {
-    config: Arc<Config>,
+    /// How full the output may be for a Pong to be added.
+    high_water: usize,
     /// Where masking keys come from; none for a server.
     keys: Option<Keys>,
     /// The one Pong that is held back.
@@ -67,18 +68,22 @@ struct Fragments {
 
 impl Sender {
     /// The sending half of a server: nothing is masked.
-    pub const fn server(config: Arc<Config>) -> Self {
-        Self::new(config, None)
+    #[allow(clippy::needless_pass_by_value, reason = "made as a receiver is")]
+    pub fn server(config: Arc<Config>) -> Self {
+        Self::new(&config, None)
     }
 
     /// The sending half of a client: every frame is masked with a key of its own.
-    pub const fn client(config: Arc<Config>, keys: Keys) -> Self {
-        Self::new(config, Some(keys))
+    #[allow(clippy::needless_pass_by_value, reason = "made as a receiver is")]
+    pub fn client(config: Arc<Config>, keys: Keys) -> Self {
+        Self::new(&config, Some(keys))
     }
 
-    const fn new(config: Arc<Config>, keys: Option<Keys>) -> Self {
-        let (deflation, closing) = (Deflation::NONE, Closing::Open);
-        Self { config, keys, held: None, deflation, fragments: None, closing }
+    /// Takes down what it needs of `config`: a reference to it would cost each connection as much.
+    pub(crate) fn new(config: &Config, keys: Option<Keys>) -> Self {
+        let (deflation, closing) = (Deflation::none(), Closing::Open);
+        let high_water = config.high_water;
+        Self { high_water, keys, held: None, deflation, fragments: None, closing }
     }
 
     /// Compresses messages, as agreed in the handshake.
@@ -127,7 +132,7 @@ impl Sender {
             None => {
                 // How long the message will be is unknown, unless this is all of it.
                 let len = if last { piece.len() } else { usize::MAX };
-                let compressed = self.deflation.begins(len, &self.config);
+                let compressed = self.deflation.begins(len);
                 (Fragments { kind, utf8: Utf8::new(), compressed }, kind.opcode())
             }
             Some(open) if open.kind == kind => (open, Opcode::Continuation),
@@ -141,7 +146,7 @@ impl Sender {
         }
         self.flush(out);
         if fragments.compressed {
-            let deflated = self.deflation.deflate(piece, last, &self.config);
+            let deflated = self.deflation.deflate(piece, last);
             let rsv1 = opcode != Opcode::Continuation;
             self.write(last, rsv1, opcode, &deflated, out);
         } else {
@@ -244,7 +249,7 @@ impl Sender {
     /// [`Connection::borrow_from`](crate::Connection::borrow_from).
     #[cfg(feature = "deflate")]
     pub fn borrow_from(&mut self, pool: &mut Pool) {
-        self.deflation.borrow_from(&mut pool.codecs, &self.config);
+        self.deflation.borrow_from(&mut pool.codecs);
     }
 
     /// Gives it back. See [`Connection::return_to`](crate::Connection::return_to).
@@ -256,7 +261,7 @@ impl Sender {
     /// Whether a message of `len` bytes would be compressed now. One that would not loses nothing
     /// by [`header`](Self::header), which never compresses.
     pub fn compresses(&self, len: usize) -> bool {
-        self.deflation.begins(len, &self.config)
+        self.deflation.begins(len)
     }
 
     /// Sends a Ping. [`Keepalive`](crate::Keepalive) makes payloads and knows their Pongs.
@@ -318,7 +323,7 @@ impl Sender {
     pub fn reply(&mut self, reply: &Reply, out: &mut BytesMut) {
         match &reply.0 {
             Owed::Pong(payload) if self.closing.answers() => {
-                if out.len() <= self.config.high_water {
+                if out.len() <= self.high_water {
                     self.held = None;
                     self.write(true, false, Opcode::Pong, payload, out);
                 } else {
@@ -337,7 +342,7 @@ impl Sender {
     /// Writes the Pong that was held back, if `out` holds no more than [`Config::high_water`] now.
     #[inline]
     pub fn flush(&mut self, out: &mut BytesMut) {
-        if self.held.is_some() && out.len() <= self.config.high_water {
+        if self.held.is_some() && out.len() <= self.high_water {
             if let Some(payload) = self.held.take() {
                 self.write(true, false, Opcode::Pong, &payload, out);
             }
@@ -387,7 +392,7 @@ impl Sender {
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     fn message(&mut self, kind: Kind, data: &[u8], out: &mut BytesMut) -> Result<(), SendError> {
         let is_free = self.closing.is_open() && self.fragments.is_none() && self.held.is_none();
-        if !is_free || self.deflation.begins(data.len(), &self.config) {
+        if !is_free || self.deflation.begins(data.len()) {
             return self.other_message(kind, data, out);
         }
         let first = frame::first_byte(true, false, kind.opcode());
@@ -410,8 +415,8 @@ impl Sender {
     ) -> Result<(), SendError> {
         self.check_between_messages()?;
         self.flush(out);
-        if self.deflation.begins(data.len(), &self.config) {
-            let deflated = self.deflation.deflate(data, true, &self.config);
+        if self.deflation.begins(data.len()) {
+            let deflated = self.deflation.deflate(data, true);
             // What later messages may refer to has to be sent, also where it did not shrink.
             if self.deflation.takes_over() || deflated.len() < data.len() {
                 self.write(true, true, kind.opcode(), &deflated, out);

@@ -25,6 +25,10 @@ fn a_connection_is_small_and_goes_anywhere() {
     assert_send_sync::<Inbox>();
     assert_send_sync::<Keepalive>();
     assert_send_sync::<Reply>();
+    // What many connections count together, each counts once.
+    let config = Arc::new(Config::default());
+    let connections = [Connection::server(config.clone()), Connection::server(config.clone())];
+    assert_eq!(Arc::strong_count(&config), 1 + connections.len());
     // `input` is the caller's: an event does not tie the connection down.
     assert_send_sync::<Event<'static>>();
 }

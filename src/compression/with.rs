@@ -2,7 +2,9 @@
 
 use super::Inflated;
 use crate::config::Config;
-use crate::deflate::{Codecs, Context, Deflater, InflateError, Inflater, Limits, Policy, stored};
+use crate::deflate::{
+    Codecs, Context, Deflater, Effort, InflateError, Inflater, Limits, Policy, stored,
+};
 use crate::error::ProtocolError;
 use alloc::{boxed::Box, vec::Vec};
 use bytes::BytesMut;
@@ -96,20 +98,29 @@ pub(crate) struct Deflation {
     context: Option<Context>,
     /// Whether the application wants the next messages to go as they are.
     paused: bool,
-    /// Whether a fragment of a message has been compressed, and not its last.
-    open: bool,
     /// Whether the codec is borrowed, so that it stays after a message. Never with takeover.
     borrows: bool,
+    effort: Effort,
+    /// That of the policy, or 4 GiB.
+    threshold: u32,
     deflater: Option<Box<Deflater>>,
 }
 
 impl Deflation {
     /// Nothing is agreed.
-    pub(crate) const NONE: Self =
-        Self { context: None, paused: false, open: false, borrows: false, deflater: None };
+    pub(crate) fn none() -> Self {
+        Self::with(None, &Policy::server())
+    }
 
-    pub(crate) const fn new(context: Context) -> Self {
-        Self { context: Some(context), ..Self::NONE }
+    /// This context is, under the policy of `config`.
+    pub(crate) fn new(context: Context, config: &Config) -> Self {
+        Self::with(Some(context), &policy(config))
+    }
+
+    fn with(context: Option<Context>, policy: &Policy) -> Self {
+        let threshold = u32::try_from(policy.threshold).unwrap_or(u32::MAX);
+        let effort = policy.effort();
+        Self { context, paused: false, borrows: false, effort, threshold, deflater: None }
     }
 
     /// Whether a message made with this context can be sent.
@@ -122,8 +133,8 @@ impl Deflation {
     }
 
     /// Whether a message whose first piece has `len` bytes is compressed.
-    pub(crate) fn begins(&self, len: usize, config: &Config) -> bool {
-        self.context.is_some() && !self.paused && len >= policy(config).threshold
+    pub(crate) fn begins(&self, len: usize) -> bool {
+        self.context.is_some() && !self.paused && len >= self.threshold as usize
     }
 
     /// Whether messages refer to those before them, so that what was compressed must be sent.
@@ -132,13 +143,12 @@ impl Deflation {
     }
 
     /// Compresses the next piece of a message, its `last` one to end it.
-    pub(crate) fn deflate(&mut self, piece: &[u8], last: bool, config: &Config) -> BytesMut {
+    pub(crate) fn deflate(&mut self, piece: &[u8], last: bool) -> BytesMut {
         let mut out = BytesMut::new();
         let Some(context) = self.context else { return out };
-        let deflater =
-            self.deflater.get_or_insert_with(|| Box::new(Deflater::new(context, &policy(config))));
+        let fresh = || Box::new(Deflater::with_effort(context, self.effort));
+        let deflater = self.deflater.get_or_insert_with(fresh);
         deflater.compress(piece, last, &mut out);
-        self.open = !last;
         if last && self.borrows {
             deflater.abandon();
         } else if last {
@@ -148,26 +158,26 @@ impl Deflation {
     }
 
     /// Takes the codec that is spare, if it is of use.
-    pub(crate) fn borrow_from(&mut self, codecs: &mut Codecs, config: &Config) {
+    pub(crate) fn borrow_from(&mut self, codecs: &mut Codecs) {
         let Some(context) = self.context.filter(|context| !context.takeover()) else { return };
         self.borrows = true;
         if self.deflater.is_none() {
-            self.deflater = codecs.deflater(context, &policy(config));
+            self.deflater = codecs.deflater(context, self.effort);
         }
     }
 
     /// Gives it back, unless a message is under way: then it is dropped with that.
     pub(crate) fn return_to(&mut self, codecs: &mut Codecs) {
-        if mem::take(&mut self.borrows) && !self.open {
-            codecs.deflater = self.deflater.take().or_else(|| codecs.deflater.take());
+        if mem::take(&mut self.borrows) {
+            let deflater = self.deflater.take_if(|deflater| deflater.is_at_start());
+            codecs.deflater = deflater.or_else(|| codecs.deflater.take());
         }
     }
 
-    /// Nothing more will be sent, in the same way.
+    /// Nothing more will be sent. A codec that is borrowed forgets what was, to be returned.
     pub(crate) fn end(&mut self) {
-        let is_open = mem::take(&mut self.open);
         match &mut self.deflater {
-            Some(_) if self.borrows && !is_open => {}
+            Some(deflater) if self.borrows && deflater.is_at_start() => {}
             Some(deflater) if self.borrows => deflater.abandon(),
             _ => self.deflater = None,
         }

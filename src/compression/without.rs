@@ -38,13 +38,15 @@ impl Inflation {
 pub(crate) struct Deflation;
 
 impl Deflation {
-    pub(crate) const NONE: Self = Self;
+    pub(crate) const fn none() -> Self {
+        Self
+    }
 
-    pub(crate) const fn begins(&self, _: usize, _: &Config) -> bool {
+    pub(crate) const fn begins(&self, _: usize) -> bool {
         false
     }
 
-    pub(crate) fn deflate(&mut self, piece: &[u8], _: bool, _: &Config) -> BytesMut {
+    pub(crate) fn deflate(&mut self, piece: &[u8], _: bool) -> BytesMut {
         piece.into()
     }
 

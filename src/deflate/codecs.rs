@@ -4,7 +4,7 @@
 //!
 //! Invariant: what is kept here has forgotten every message.
 
-use super::{Context, Deflater, Inflater, Policy};
+use super::{Context, Deflater, Effort, Inflater};
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -21,9 +21,9 @@ impl Codecs {
         Self { inflater: None, deflater: None }
     }
 
-    /// The deflater, if it is of use for messages of this `context` and `policy`.
-    pub(crate) fn deflater(&mut self, context: Context, policy: &Policy) -> Option<Box<Deflater>> {
-        self.deflater.take_if(|deflater| deflater.suits(context, policy))
+    /// The deflater, if it is of use for messages of this `context` and `effort`.
+    pub(crate) fn deflater(&mut self, context: Context, effort: Effort) -> Option<Box<Deflater>> {
+        self.deflater.take_if(|deflater| deflater.suits(context, effort))
     }
 }
 

@@ -7,7 +7,7 @@
 //! Invariant: what was appended is sent, or the deflater is told; only so does its window agree
 //! with the peer's.
 
-use super::{Context, Policy, WindowBits, spare};
+use super::{Context, Effort, Policy, WindowBits, spare};
 use bytes::{BufMut, BytesMut};
 use zlib_rs::{Deflate, DeflateConfig, Strategy};
 
@@ -42,8 +42,9 @@ const STORED: u8 = 0x00;
 pub struct Deflater {
     stream: Deflate,
     context: Context,
-    /// Level and memory of the policy.
-    effort: (u8, u8),
+    effort: Effort,
+    /// Whether a fragment of a message has been compressed, and not its last.
+    open: bool,
 }
 
 impl Deflater {
@@ -52,16 +53,20 @@ impl Deflater {
     /// # Panics
     /// When there is no memory, as other allocations end the program then.
     pub fn new(context: Context, policy: &Policy) -> Self {
+        Self::with_effort(context, policy.effort())
+    }
+
+    pub(crate) fn with_effort(context: Context, effort: Effort) -> Self {
         let runs_only = context.window() == WindowBits::MIN;
         let stream = Deflate::new_with_config(DeflateConfig {
-            level: i32::from(policy.level.min(9)),
+            level: effort.level().into(),
             // Negative bits mean a stream without a zlib header.
             window_bits: i32::from(context.window().get().max(9)).saturating_neg(),
-            mem_level: i32::from(policy.memory.clamp(1, 9)),
+            mem_level: effort.memory().into(),
             strategy: if runs_only { Strategy::Rle } else { Strategy::Default },
             ..DeflateConfig::default()
         });
-        Self { stream, context, effort: (policy.level, policy.memory) }
+        Self { stream, context, effort, open: false }
     }
 
     /// What it was made for.
@@ -70,8 +75,13 @@ impl Deflater {
     }
 
     /// Whether one made for this would be the same.
-    pub(super) fn suits(&self, context: Context, policy: &Policy) -> bool {
-        self.context == context && self.effort == (policy.level, policy.memory)
+    pub(super) fn suits(&self, context: Context, effort: Effort) -> bool {
+        self.context == context && self.effort == effort
+    }
+
+    /// Whether no message is under way.
+    pub(crate) const fn is_at_start(&self) -> bool {
+        !self.open
     }
 
     /// Appends the payload of a message's next fragment; `last` ends the message.
@@ -87,6 +97,7 @@ impl Deflater {
             self.abandon();
             store(piece, out);
         }
+        self.open = !last;
         if !last {
             return;
         }
@@ -103,6 +114,7 @@ impl Deflater {
     /// nor to what was before.
     pub fn abandon(&mut self) {
         self.stream.reset();
+        self.open = false;
     }
 
     /// Compresses and flushes `piece`; whether that went as it should.

@@ -33,6 +33,7 @@
 mod codecs;
 mod context;
 mod deflater;
+mod effort;
 mod inflater;
 mod params;
 mod policy;
@@ -42,6 +43,7 @@ pub(crate) mod stored;
 pub(crate) use codecs::Codecs;
 pub use context::{Context, Contexts, WindowBits};
 pub use deflater::Deflater;
+pub(crate) use effort::Effort;
 pub use inflater::{CHUNK, InflateError, Inflater, Limits, Progress};
 pub use params::{NAME, Offer, Params, ParamsError};
 pub use policy::Policy;

@@ -5,7 +5,7 @@
 //!
 //! Invariant: an answer that [`Policy::accept`] gives passes [`Offer::check`] of the offer it took.
 
-use super::{Context, Contexts, Limits, Offer, Params, ParamsError, WindowBits};
+use super::{Context, Contexts, Effort, Limits, Offer, Params, ParamsError, WindowBits};
 
 /// What a side offers or accepts, and how it compresses.
 ///
@@ -171,13 +171,17 @@ impl Policy {
         Limits { max_message, max_ratio: self.max_ratio }
     }
 
+    pub(crate) fn effort(&self) -> Effort {
+        Effort::new(self.level, self.memory)
+    }
+
     /// What both codecs of a connection own at most, and a piece of a message between the inflater
     /// and where it goes.
     #[expect(clippy::arithmetic_side_effects, reason = "windows to 15 bits, memory to 9")]
     pub(crate) fn most_held(&self) -> u64 {
         let window = self.server_max_window_bits.max(self.client_max_window_bits).get();
         // The table in `deflate`'s documentation, which a test measures.
-        let deflater = (132 << 10) + (4_u64 << window) + (7_u64 << (self.memory.clamp(1, 9) + 6));
+        let deflater = (132 << 10) + (4_u64 << window) + (7_u64 << (self.effort().memory() + 6));
         let (inflater, piece) = (48 << 10, 36 << 10);
         deflater + inflater + piece
     }

@@ -299,7 +299,7 @@ impl Scanner {
         let beyond = self.line.saturating_add(MAX_FIRST_WORD);
         let word_is_open = config.max_line > MAX_FIRST_WORD && self.scanned <= beyond && {
             let seen = head.get(self.line..=beyond).or_else(|| head.get(self.line..));
-            !has_space(seen.unwrap_or_default())
+            !seen.unwrap_or_default().contains(&b' ')
         };
         if word_is_open {
             (MAX_FIRST_WORD, HeadError::FirstWordTooLong)
@@ -327,12 +327,7 @@ fn whole_line<'h>(
 
 /// Whether the first word of a whole line is no longer than it may be.
 fn has_first_word(line: &[u8]) -> bool {
-    line.get(..=MAX_FIRST_WORD).is_none_or(has_space)
-}
-
-/// Whether the first word ends in `bytes`: soon, as a rule.
-fn has_space(bytes: &[u8]) -> bool {
-    bytes.iter().any(|&byte| byte == b' ')
+    line.get(..=MAX_FIRST_WORD).is_none_or(|start| start.contains(&b' '))
 }
 
 /// The fields of a head that has been read: names and values as received.

@@ -117,6 +117,11 @@ impl Receiver {
         }
     }
 
+    #[cfg(feature = "deflate")]
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Takes compressed messages, as agreed in the handshake.
     #[cfg(feature = "deflate")]
     #[must_use]
