@@ -26,6 +26,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
 use std::time::Duration;
 use std::{env, fs};
 
@@ -197,19 +198,26 @@ impl Drop for Server {
     }
 }
 
-/// System calls for each message.
+/// System calls for each message, once the connections are open.
 fn calls(program: &Path, options: &[&str], load: Load, handshake: bool) -> Result<f64> {
+    let server = Server::start(Command::new(program), options)?;
+    let mut clients = load.connect(server.address, handshake)?;
     let log = env::temp_dir().join(format!("loopback-{}", std::process::id()));
+    let pid = server.process.id().to_string();
     let mut strace = Command::new("strace");
-    strace.args(["-qq", "-c", "-U", "calls,name", "-o"]).arg(&log).arg("--").arg(program);
-    let server = Server::start(strace, options)?;
-    let messages = load.connect(server.address, handshake)?.drive(ROUND)?;
-    // The server is the child of `strace`, which writes its table once that is gone.
-    let pid = server.process.id();
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    Command::new("kill").arg(children.trim()).status()?;
-    let mut server = server;
-    server.process.wait()?;
+    strace.args(["-qq", "-c", "-U", "calls,name", "-o"]).arg(&log).args(["-p", &pid]);
+    let mut strace = strace.stderr(Stdio::null()).spawn()?;
+    let status = Path::new("/proc").join(&pid).join("status");
+    while fs::read_to_string(&status)?.contains("TracerPid:\t0\n") {
+        if strace.try_wait()?.is_some() {
+            return Err("strace did not attach".into());
+        }
+        sleep(Duration::from_millis(1));
+    }
+    let messages = clients.drive(ROUND)?;
+    // It writes its table when it is interrupted.
+    Command::new("kill").args(["-INT", &strace.id().to_string()]).status()?;
+    strace.wait()?;
     let table = fs::read_to_string(&log)?;
     fs::remove_file(&log)?;
     let total = table.lines().last().and_then(|line| line.split_whitespace().next());

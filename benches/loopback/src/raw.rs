@@ -22,7 +22,12 @@ pub(crate) fn serve() -> io::Result<()> {
     let (mut peers, mut unread, mut scratch) = (Vec::new(), Vec::new(), vec![0; SCRATCH]);
     loop {
         let patience = (!unread.is_empty()).then_some(std::time::Duration::ZERO);
-        poll.poll(&mut events, patience)?;
+        match poll.poll(&mut events, patience) {
+            Ok(()) => {}
+            // As when a tracer comes.
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
         let again = mem::take(&mut unread);
         for slot in events.iter().map(|event| event.token()).chain(again) {
             if slot == LISTENER {
