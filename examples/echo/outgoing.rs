@@ -115,15 +115,14 @@ impl<'a, 'b> Outgoing<'a, 'b> {
     /// Writes all, in its order; what the socket does not take is returned. (The standard library
     /// writes with `MSG_NOSIGNAL`, or has the signal ignored: a peer that left is an error.)
     pub(crate) fn write(self, socket: &mut TcpStream) -> io::Result<BytesMut> {
-        let mut slices = Vec::with_capacity(2 * self.large.len() + 1);
-        let mut done = 0;
-        for (before, payload) in &self.large {
-            slices.push(IoSlice::new(&self.small[done..*before]));
-            slices.push(IoSlice::new(payload));
-            done = *before;
-        }
-        slices.push(IoSlice::new(&self.small[done..]));
-        let mut left = &mut slices[..];
+        // What is small alone needs no list.
+        let (mut only, mut slices) = ([IoSlice::new(&self.small)], Vec::new());
+        let mut left = if self.large.is_empty() {
+            &mut only[..]
+        } else {
+            self.list(&mut slices);
+            &mut slices[..]
+        };
         while left.iter().any(|slice| !slice.is_empty()) {
             let written =
                 if let [one] = left { socket.write(one) } else { socket.write_vectored(left) };
@@ -139,5 +138,17 @@ impl<'a, 'b> Outgoing<'a, 'b> {
             rest.extend_from_slice(slice);
         }
         Ok(rest)
+    }
+
+    /// All that there is to write, in its order.
+    fn list<'s>(&'s self, slices: &mut Vec<IoSlice<'s>>) {
+        slices.reserve_exact(2 * self.large.len() + 1);
+        let mut done = 0;
+        for (before, payload) in &self.large {
+            slices.push(IoSlice::new(&self.small[done..*before]));
+            slices.push(IoSlice::new(payload));
+            done = *before;
+        }
+        slices.push(IoSlice::new(&self.small[done..]));
     }
 }
