@@ -116,7 +116,7 @@ impl<'a, 'b> Outgoing<'a, 'b> {
     /// writes with `MSG_NOSIGNAL`, or has the signal ignored: a peer that left is an error.)
     pub(crate) fn write(self, socket: &mut TcpStream) -> io::Result<BytesMut> {
         // What is small alone needs no list.
-        let (mut only, mut slices) = ([IoSlice::new(&self.small)], Vec::new());
+        let (mut only, mut slices) = ([IoSlice::new(self.small)], Vec::new());
         let mut left = if self.large.is_empty() {
             &mut only[..]
         } else {

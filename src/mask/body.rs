@@ -24,6 +24,11 @@ pub(super) const SHORT: usize = 128;
 /// From this many bytes on, aligned stores pay for two vectors that overlap.
 const ALIGNED: usize = 512;
 
+/// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
+/// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
+const FAR: usize = 4 << 10;
+const AHEAD: usize = 256;
+
 /// A register of the machine, seen as bytes.
 ///
 /// # Safety
@@ -43,6 +48,9 @@ pub(super) unsafe trait Vector: Copy {
     unsafe fn or(self, other: Self) -> Self;
     /// Whether no byte has its top bit set.
     unsafe fn is_ascii(self) -> bool;
+    /// Has the line of memory at `to`, which may be anywhere, fetched to be written soon.
+    #[inline(always)]
+    fn fetch(_to: *const u8) {}
 }
 
 /// XORs `piece` with the key, in place. With `VERDICT`, whether what came out is ASCII.
@@ -250,7 +258,11 @@ unsafe fn middle<V: Vector, const VERDICT: bool>(
     unsafe {
         // Four of them, so that no step waits for the one before.
         let (wide, mut seen) = (V::splat(key), [V::splat(0); 4]);
+        let fetches = len >= FAR && from != to.cast_const();
         while len - at >= 4 * V::LEN {
+            for nth in 0..if fetches { 4 } else { 0 } {
+                V::fetch(to.wrapping_add(at + AHEAD + nth * V::LEN));
+            }
             let vectors = step::<V, 4>(wide, from, to, &mut at);
             if VERDICT {
                 for (seen, vector) in seen.iter_mut().zip(vectors) {

@@ -127,6 +127,11 @@ macro_rules! vectors {
                 unsafe { $or(self, other) }
             }
             #[inline(always)]
+            fn fetch(to: *const u8) {
+                // SAFETY: a hint, which no address makes wrong.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(to.cast()) }
+            }
+            #[inline(always)]
             unsafe fn is_ascii(self) -> bool {
                 let $bytes = self;
                 // SAFETY: as in `splat`.
