@@ -33,11 +33,12 @@ fuzz_target!(|data: &[u8]| {
         for verdict in [false, true] {
             let ascii = !verdict || wanted.is_ascii();
             place.copy_from_slice(&payload);
-            copy.fill(0);
             assert_eq!(backend.apply(verdict, key, place), ascii, "{backend:?}");
-            assert_eq!(backend.copy(verdict, key, &payload, &mut copy), ascii, "{backend:?}");
-            assert!(place == wanted && copy == wanted, "{backend:?}");
+            assert!(place == wanted, "{backend:?}");
         }
+        copy.fill(0);
+        backend.copy(key, &payload, &mut copy);
+        assert!(copy == wanted, "{backend:?}");
     }
     assert!(before.iter().chain(after.iter()).all(|byte| *byte == 0xa5), "out of bounds");
 });

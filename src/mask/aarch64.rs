@@ -18,14 +18,14 @@ pub(super) type Short = uint8x16_t;
 /// # Safety
 /// As for `body::long`.
 #[inline(never)]
-pub(super) unsafe fn long<const VERDICT: bool>(
+pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { over::<uint8x16_t, VERDICT>(key, from, to, len) }
+    unsafe { over::<uint8x16_t, VERDICT, COPY>(key, from, to, len) }
 }
 
 // SAFETY: unaligned loads and stores of 16 bytes.

@@ -4,28 +4,35 @@
 //! Invariant: what is listed needs no CPU feature that was not found.
 #![allow(unsafe_code)]
 
-use super::body::{SHORT, short};
+use super::body::{SHORT, Vector, short};
 use super::{best, portable};
 use alloc::vec::Vec;
 
 /// As `body::run`.
 pub(super) type Run = unsafe fn(u32, *const u8, *mut u8, usize) -> bool;
 
-/// One body, without a verdict and with it.
+/// One body: in place, in place with a verdict, and copying.
+pub(super) type Runs = [Run; 3];
+
+/// One body.
 #[derive(Debug)]
 pub struct Backend {
     /// The vectors that it uses.
     pub name: &'static str,
-    short: [Run; 2],
-    long: [Run; 2],
+    short: Runs,
+    long: Runs,
 }
 
 /// Those that this machine can run.
 #[must_use]
 pub fn all() -> Vec<Backend> {
-    let words = [short::<portable::Short, false>, short::<portable::Short, true>];
-    let vectors: [Run; 2] = [short::<best::Short, false>, short::<best::Short, true>];
-    let long: [Run; 2] = [portable::long::<false>, portable::long::<true>];
+    let words: Runs = shorts::<portable::Short>();
+    let vectors = shorts::<best::Short>();
+    let long: Runs = [
+        portable::long::<false, false>,
+        portable::long::<true, false>,
+        portable::long::<false, true>,
+    ];
     #[allow(unused_mut, reason = "elsewhere there is nothing to add")]
     let mut found = alloc::vec![Backend { name: "words", short: words, long }];
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
@@ -38,32 +45,36 @@ pub fn all() -> Vec<Backend> {
     found.push(Backend {
         name: "neon",
         short: vectors,
-        long: [best::long::<false>, best::long::<true>],
+        long: [best::long::<false, false>, best::long::<true, false>, best::long::<false, true>],
     });
     let _ = vectors;
     found
+}
+
+fn shorts<V: Vector>() -> Runs {
+    [short::<V, false>, short::<V, true>, short::<V, false>]
 }
 
 impl Backend {
     /// XORs in place; with `verdict`, whether what came out is ASCII, else true.
     pub fn apply(&self, verdict: bool, key: [u8; 4], piece: &mut [u8]) -> bool {
         let (place, len) = (piece.as_mut_ptr(), piece.len());
+        let [plain, judging, _] = self.runs(len);
+        let run = if verdict { judging } else { plain };
         // SAFETY: one exclusive slice of `len` bytes, as both.
-        unsafe { self.run(verdict, len)(u32::from_le_bytes(key), place, place, len) }
+        unsafe { run(u32::from_le_bytes(key), place, place, len) }
     }
 
     /// Writes `from` XOR the key into `to`, as much as the shorter holds.
-    pub fn copy(&self, verdict: bool, key: [u8; 4], from: &[u8], to: &mut [u8]) -> bool {
+    pub fn copy(&self, key: [u8; 4], from: &[u8], to: &mut [u8]) {
         let len = from.len().min(to.len());
+        let [.., copying] = self.runs(len);
         // SAFETY: both are `len` bytes at least, and an exclusive slice overlaps no other.
-        unsafe {
-            self.run(verdict, len)(u32::from_le_bytes(key), from.as_ptr(), to.as_mut_ptr(), len)
-        }
+        unsafe { copying(u32::from_le_bytes(key), from.as_ptr(), to.as_mut_ptr(), len) };
     }
 
-    fn run(&self, verdict: bool, len: usize) -> Run {
-        let [plain, judging] = if len > SHORT { self.long } else { self.short };
-        if verdict { judging } else { plain }
+    fn runs(&self, len: usize) -> Runs {
+        if len > SHORT { self.long } else { self.short }
     }
 }
 
@@ -125,9 +136,7 @@ mod tests {
                         // Source and target are aligned apart from each other.
                         let from = &source.0[offset..end];
                         let start = (offset * 5 + phase) % 64;
-                        let judged =
-                            backend.copy(!verdict, key, from, &mut target.0[start..][..len]);
-                        assert_eq!(judged, verdict || wanted.is_ascii());
+                        backend.copy(key, from, &mut target.0[start..][..len]);
                         assert!(&target.0[start..][..len] == wanted, "{backend:?} {len} {offset}");
                         target.0[start..][..len].copy_from_slice(&source.0[start..][..len]);
                         assert!(target.0 == source.0, "{backend:?} {len} {offset}");

@@ -58,7 +58,7 @@ pub(super) unsafe trait Vector: Copy {
 pub(super) fn apply<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
     let (place, len) = (piece.as_mut_ptr(), piece.len());
     // SAFETY: one exclusive slice of `len` bytes, as both.
-    unsafe { run::<VERDICT>(key, place, place, len) }
+    unsafe { run::<VERDICT, false>(key, place, place, len) }
 }
 
 /// Writes `from` XOR the key into `to`: as much as the shorter holds.
@@ -66,7 +66,7 @@ pub(super) fn apply<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
 pub(super) fn copy(key: u32, from: &[u8], to: &mut [u8]) -> usize {
     let len = from.len().min(to.len());
     // SAFETY: both are `len` bytes at least, and an exclusive slice overlaps no other.
-    unsafe { run::<false>(key, from.as_ptr(), to.as_mut_ptr(), len) };
+    unsafe { run::<false, true>(key, from.as_ptr(), to.as_mut_ptr(), len) };
     len
 }
 
@@ -78,7 +78,7 @@ pub(super) fn append(key: u32, from: &[u8], onto: &mut Vec<u8>) {
     let room = onto.spare_capacity_mut();
     debug_assert!(room.len() >= from.len());
     // SAFETY: `reserve` made the room that many bytes at least; it is exclusive.
-    unsafe { run::<false>(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
+    unsafe { run::<false, true>(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
     // SAFETY: `run` has written the `from.len()` bytes that follow the old length.
     unsafe { onto.set_len(onto.len() + from.len()) };
 }
@@ -91,7 +91,7 @@ pub(super) fn append_to_output(key: u32, from: &[u8], onto: &mut BytesMut) {
     let room = onto.spare_capacity_mut();
     debug_assert!(room.len() >= from.len());
     // SAFETY: `reserve` made the room that many bytes at least; it is exclusive.
-    unsafe { run::<false>(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
+    unsafe { run::<false, true>(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
     // SAFETY: `run` has written the `from.len()` bytes that follow the old length.
     unsafe { onto.set_len(onto.len() + from.len()) };
 }
@@ -117,17 +117,23 @@ pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) ->
     true
 }
 
-/// Writes `len` bytes XOR the key; with `VERDICT`, whether what was written is ASCII.
+/// Writes `len` bytes XOR the key; with `VERDICT`, whether what was written is ASCII. `COPY` says
+/// that it is written elsewhere.
 ///
 /// # Safety
 /// `len` readable bytes at `from` and writable ones at `to`; the two are the same or do not
 /// overlap.
 #[inline(always)]
-unsafe fn run<const VERDICT: bool>(key: u32, from: *const u8, to: *mut u8, len: usize) -> bool {
+unsafe fn run<const VERDICT: bool, const COPY: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
     // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
     unsafe {
         if len > SHORT {
-            best::long::<VERDICT>(key, from, to, len)
+            best::long::<VERDICT, COPY>(key, from, to, len)
         } else {
             short::<best::Short, VERDICT>(key, from, to, len)
         }
@@ -212,7 +218,7 @@ unsafe fn below_16<const VERDICT: bool>(
 /// # Safety
 /// As for [`run`], with `len > SHORT`, and what `V` needs.
 #[inline(always)]
-pub(super) unsafe fn long<V: Vector, const VERDICT: bool>(
+pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
@@ -226,7 +232,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool>(
         // How far the stores are from being aligned. The address is only looked at.
         let start = (to as usize).wrapping_neg() % V::LEN;
         if len < ALIGNED || start == 0 {
-            let (seen, at) = middle::<V, VERDICT>(key, from, to, 0, len);
+            let (seen, at) = middle::<V, VERDICT, COPY>(key, from, to, 0, len);
             let (from, to) = (from.add(at), to.add(at));
             let rest = short::<best::Short, VERDICT>(key, from, to, len - at);
             return rest & (!VERDICT || seen.is_ascii());
@@ -234,7 +240,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool>(
         let last = len - V::LEN;
         let head = V::load(from).xor(V::splat(key));
         let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
-        let (seen, _) = middle::<V, VERDICT>(turned(key, start), from, to, start, len);
+        let (seen, _) = middle::<V, VERDICT, COPY>(turned(key, start), from, to, start, len);
         head.store(to);
         tail.store(to.add(last));
         !VERDICT || seen.or(head.or(tail)).is_ascii()
@@ -247,7 +253,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool>(
 /// # Safety
 /// As for [`run`], with `at <= len`, and what `V` needs.
 #[inline(always)]
-unsafe fn middle<V: Vector, const VERDICT: bool>(
+unsafe fn middle<V: Vector, const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
@@ -258,7 +264,7 @@ unsafe fn middle<V: Vector, const VERDICT: bool>(
     unsafe {
         // Four of them, so that no step waits for the one before.
         let (wide, mut seen) = (V::splat(key), [V::splat(0); 4]);
-        let fetches = len >= FAR && from != to.cast_const();
+        let fetches = COPY && len >= FAR;
         while len - at >= 4 * V::LEN {
             for nth in 0..if fetches { 4 } else { 0 } {
                 V::fetch(to.wrapping_add(at + AHEAD + nth * V::LEN));

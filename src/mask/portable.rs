@@ -12,14 +12,14 @@ pub(super) type Short = Words;
 /// # Safety
 /// As for `body::long`.
 #[inline(never)]
-pub(super) unsafe fn long<const VERDICT: bool>(
+pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { over::<Words, VERDICT>(key, from, to, len) }
+    unsafe { over::<Words, VERDICT, COPY>(key, from, to, len) }
 }
 
 /// Sixteen bytes in plain registers.

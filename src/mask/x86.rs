@@ -34,7 +34,7 @@ macro_rules! has {
 /// # Safety
 /// As for `body::long`.
 #[inline(never)]
-pub(super) unsafe fn long<const VERDICT: bool>(
+pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
@@ -43,27 +43,30 @@ pub(super) unsafe fn long<const VERDICT: bool>(
     #[cfg(sockless_avx512)]
     if has!("avx512f") {
         // SAFETY: the feature was just found; the rest is the caller's promise.
-        return unsafe { avx512::<VERDICT>(key, from, to, len) };
+        return unsafe { avx512::<VERDICT, COPY>(key, from, to, len) };
     }
     if has!("avx2") {
         // SAFETY: the feature was just found; the rest is the caller's promise.
-        return unsafe { avx2::<VERDICT>(key, from, to, len) };
+        return unsafe { avx2::<VERDICT, COPY>(key, from, to, len) };
     }
     // SAFETY: every x86-64 has SSE2; the rest is the caller's promise.
-    unsafe { sse2::<VERDICT>(key, from, to, len) }
+    unsafe { sse2::<VERDICT, COPY>(key, from, to, len) }
 }
 
 /// What this machine has, for the tests.
 #[cfg(any(test, fuzzing))]
-pub(super) fn found() -> alloc::vec::Vec<(&'static str, [super::backends::Run; 2])> {
-    let mut found: alloc::vec::Vec<(_, [super::backends::Run; 2])> =
-        alloc::vec![("sse2", [sse2::<false>, sse2::<true>])];
+pub(super) fn found() -> alloc::vec::Vec<(&'static str, super::backends::Runs)> {
+    let mut found: alloc::vec::Vec<(_, super::backends::Runs)> =
+        alloc::vec![("sse2", [sse2::<false, false>, sse2::<true, false>, sse2::<false, true>])];
     if has!("avx2") {
-        found.push(("avx2", [avx2::<false>, avx2::<true>]));
+        found.push(("avx2", [avx2::<false, false>, avx2::<true, false>, avx2::<false, true>]));
     }
     #[cfg(sockless_avx512)]
     if has!("avx512f") {
-        found.push(("avx512", [avx512::<false>, avx512::<true>]));
+        found.push((
+            "avx512",
+            [avx512::<false, false>, avx512::<true, false>, avx512::<false, true>],
+        ));
     }
     found
 }
@@ -74,14 +77,14 @@ macro_rules! bodies {
         /// # Safety
         /// As for `body::long`, and a CPU that has the feature.
         #[target_feature(enable = $feature)]
-        unsafe fn $name<const VERDICT: bool>(
+        unsafe fn $name<const VERDICT: bool, const COPY: bool>(
             key: u32,
             from: *const u8,
             to: *mut u8,
             len: usize,
         ) -> bool {
             // SAFETY: the caller's promise; the feature is on in here.
-            unsafe { over::<$vector, VERDICT>(key, from, to, len) }
+            unsafe { over::<$vector, VERDICT, COPY>(key, from, to, len) }
         }
     )*};
 }
