@@ -226,8 +226,8 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
 ) -> bool {
     debug_assert!(len > SHORT && V::LEN <= SHORT);
     // SAFETY: the caller's promise. In place, a byte is loaded before it is stored, but for those
-    // that the first and the last vector cover: these two were loaded before anything was stored,
-    // and what they store is the same bytes again.
+    // that the first two and the last vector cover: these were loaded before anything was stored,
+    // and what they store is the same bytes again. `len` is `ALIGNED` at least, so all three fit.
     unsafe {
         // How far the stores are from being aligned. The address is only looked at.
         let start = (to as usize).wrapping_neg() % V::LEN;
@@ -239,11 +239,18 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
         }
         let last = len - V::LEN;
         let head = V::load(from).xor(V::splat(key));
+        let next = V::load(from.add(V::LEN)).xor(V::splat(key));
         let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
         let (seen, _) = middle::<V, VERDICT, COPY>(turned(key, start), from, to, start, len);
         head.store(to);
         tail.store(to.add(last));
-        !VERDICT || seen.or(head.or(tail)).is_ascii()
+        let ascii = !VERDICT || seen.or(head.or(tail)).is_ascii();
+        if !ascii {
+            // It is read again at once, to be validated, in steps that lie across the aligned stores:
+            // those would wait for the first of them, since a load is served by one store or by none.
+            next.store(to.add(V::LEN));
+        }
+        ascii
     }
 }
 
