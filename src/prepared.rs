@@ -76,7 +76,7 @@ impl Prepared {
     #[must_use]
     pub fn compressed_by(mut self, pool: &mut Pool, policy: &Policy) -> Self {
         let context = Context::new(policy.server_max_window_bits, false);
-        if self.payload().len() >= policy.threshold {
+        if self.payload().len() >= policy.least() as usize {
             let mut compressed = BytesMut::new();
             let mut deflater = pool
                 .codecs

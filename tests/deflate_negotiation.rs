@@ -311,9 +311,13 @@ fn what_follows_for_a_client() {
 /// `compresses` foretells what a send does, of a connection as of its half.
 #[test]
 fn what_will_be_compressed_is_known_before() {
+    let mut never = Policy::server();
+    never.threshold = usize::MAX;
     let policy = Policy::server();
-    for (agrees, from) in [(false, usize::MAX), (true, policy.threshold)] {
-        for len in [0, policy.threshold - 1, policy.threshold, 9000] {
+    for (agrees, policy, from) in
+        [(false, policy, usize::MAX), (true, policy, 64), (true, never, usize::MAX)]
+    {
+        for len in [0, 63, 64, 9000] {
             for on in [true, false] {
                 let mut config = Config::default();
                 config.deflate = agrees.then_some(policy);

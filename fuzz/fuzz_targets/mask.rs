@@ -1,5 +1,5 @@
 //! Law: octet i becomes itself XOR octet i modulo 4 of the key, at any cut and alignment, in place
-//! and copied, by every body that this machine can run, and each judges rightly what is ASCII.
+//! and copied, by every body that this machine can run; in place each judges rightly what is ASCII.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

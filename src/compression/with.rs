@@ -101,8 +101,8 @@ pub(crate) struct Deflation {
     /// Whether the codec is borrowed, so that it stays after a message. Never with takeover.
     borrows: bool,
     effort: Effort,
-    /// That of the policy, or 4 GiB.
-    threshold: u32,
+    /// How long a message has to be.
+    least: u32,
     deflater: Option<Box<Deflater>>,
 }
 
@@ -118,9 +118,8 @@ impl Deflation {
     }
 
     fn with(context: Option<Context>, policy: &Policy) -> Self {
-        let threshold = u32::try_from(policy.threshold).unwrap_or(u32::MAX);
-        let effort = policy.effort();
-        Self { context, paused: false, borrows: false, effort, threshold, deflater: None }
+        let (effort, least) = (policy.effort(), policy.least());
+        Self { context, paused: false, borrows: false, effort, least, deflater: None }
     }
 
     /// Whether a message made with this context can be sent.
@@ -134,7 +133,7 @@ impl Deflation {
 
     /// Whether a message whose first piece has `len` bytes is compressed.
     pub(crate) fn begins(&self, len: usize) -> bool {
-        self.context.is_some() && !self.paused && len >= self.threshold as usize
+        self.context.is_some() && !self.paused && len >= self.least as usize
     }
 
     /// Whether messages refer to those before them, so that what was compressed must be sent.

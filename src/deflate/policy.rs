@@ -45,7 +45,8 @@ pub struct Policy {
     /// does. It doubles from one to the next.
     pub memory: u8,
     /// Messages of fewer bytes are sent as they are: 64. Compressing them saves little and may
-    /// make them longer. One that is sent in several fragments counts as long.
+    /// make them longer. One that is sent in several fragments counts as long. More than 4 GiB - 1
+    /// counts as that.
     pub threshold: usize,
     /// How many times longer than its compressed form a received message may be, after its first
     /// 64 KiB: no limit, since its length has one. DEFLATE itself ends at 1,032.
@@ -169,6 +170,11 @@ impl Policy {
     /// The limits that what is received keeps to.
     pub const fn limits(&self, max_message: u64) -> Limits {
         Limits { max_message, max_ratio: self.max_ratio }
+    }
+
+    /// The threshold, in the room that a connection has for it.
+    pub(crate) fn least(&self) -> u32 {
+        u32::try_from(self.threshold).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn effort(&self) -> Effort {

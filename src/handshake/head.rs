@@ -211,7 +211,8 @@ impl Scanner {
 
     /// Tells `lines` of the lines that have come whole and break no rule, as nearly all do; whether
     /// the blank line after them has come too. Whatever is short of that is left to
-    /// [`Self::line`], which knows what is wrong, and first.
+    /// [`Self::line`], which knows what is wrong, and first; only a start line's meaning is judged
+    /// here, too.
     #[inline]
     fn whole_lines<L: Lines>(
         &mut self,

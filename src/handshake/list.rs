@@ -27,15 +27,15 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Adds a field line; `is_fine` is asked of every element, and of no other text but the whole
-    /// line: nothing with a comma may be fine.
+    /// Adds a field line. `is_fine` is asked of all of it first, then of its elements, unless that
+    /// was the only one: nothing empty, and nothing with a comma, may be fine.
     pub(super) fn add<'a>(&mut self, value: &'a [u8], mut is_fine: impl FnMut(&'a [u8]) -> bool) {
         // One element, as in most lists: there is nothing to split.
-        if !value.is_empty() && is_fine(value) {
+        if is_fine(value) {
             return self.count(value, |_| true);
         }
         for element in value.split(|&byte| byte == b',').map(trim) {
-            self.count(element, &mut is_fine);
+            self.count(element, |element| element.len() < value.len() && is_fine(element));
         }
     }
 

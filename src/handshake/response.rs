@@ -52,7 +52,7 @@ impl Lines for ResponseFacts {
         let span = Span::of_part(head, value);
         match Name::of(name) {
             Name::Upgrade => self.upgrade.add(value, |element| {
-                self.upgrade_is_websocket = element.eq_ignore_ascii_case(b"websocket");
+                self.upgrade_is_websocket |= element.eq_ignore_ascii_case(b"websocket");
                 is_protocol(element)
             }),
             Name::Connection => self.connection.add(value, |element| {

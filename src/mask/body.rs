@@ -1,8 +1,8 @@
 //! RFC 6455 section 5.3: the one XOR loop, over whatever vectors the machine has.
 //!
-//! In place or from one buffer into another, with or without a verdict on what came out; the four
-//! are one body. Up to [`SHORT`] bytes it is inlined where it is called and looks at no CPU feature.
-//! Beyond, the first and the last vector are loaded before anything is stored and stored after all
+//! In place, the same with a verdict on what came out, or from one buffer into another: the three are
+//! one body. Up to [`SHORT`] bytes it is inlined where it is called and looks at no CPU feature.
+//! Beyond, the first and the last vector are loaded before anything is stored, and stored after all
 //! else, so that neither needs a loop of smaller steps and no byte meets the key twice; between
 //! them runs a loop that stores to aligned addresses only, since payloads never start aligned.
 //!
@@ -26,8 +26,10 @@ const ALIGNED: usize = 512;
 
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
 /// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
+/// Where there is no such hint it is none.
 const FAR: usize = 4 << 10;
 const AHEAD: usize = 256;
+const LINE: usize = 64;
 
 /// A register of the machine, seen as bytes.
 ///
@@ -273,8 +275,8 @@ unsafe fn middle<V: Vector, const VERDICT: bool, const COPY: bool>(
         let (wide, mut seen) = (V::splat(key), [V::splat(0); 4]);
         let fetches = COPY && len >= FAR;
         while len - at >= 4 * V::LEN {
-            for nth in 0..if fetches { 4 } else { 0 } {
-                V::fetch(to.wrapping_add(at + AHEAD + nth * V::LEN));
+            for line in 0..if fetches { 4 * V::LEN / LINE } else { 0 } {
+                V::fetch(to.wrapping_add(at + AHEAD + line * LINE));
             }
             let vectors = step::<V, 4>(wide, from, to, &mut at);
             if VERDICT {

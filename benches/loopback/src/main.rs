@@ -8,7 +8,8 @@
 //! Both servers are processes of their own with one thread. They take turns, round by round, under
 //! the same load: so many connections, each with so many messages in flight. A figure is the
 //! processor time of the server (user and system, as the scheduler counts it) for each message, the
-//! least of all rounds. With `strace` on the machine, system calls are counted in a run apart.
+//! least of all rounds. With `strace` on the machine, and leave to attach it to a process, system calls
+//! are counted in a run apart, once the connections are open.
 //!
 //! `-- idle` measures memory instead: what 10,000 connections add to that of a server's process
 //! (`RssAnon`: what the kernel keeps for sockets is not in it), after their handshakes, and after a
