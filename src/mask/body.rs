@@ -26,7 +26,7 @@ const ALIGNED: usize = 512;
 
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
 /// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
-/// Where there is no such hint it is none.
+/// Where the machine takes no such hint, nothing is fetched.
 const FAR: usize = 4 << 10;
 const AHEAD: usize = 256;
 const LINE: usize = 64;
