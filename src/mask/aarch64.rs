@@ -17,7 +17,7 @@ pub(super) type Short = uint8x16_t;
 
 /// # Safety
 /// As for `body::long`.
-#[inline(never)]
+#[inline(always)]
 pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,

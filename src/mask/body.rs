@@ -4,7 +4,8 @@
 //! one body. Up to [`SHORT`] bytes it is inlined where it is called and looks at no CPU feature.
 //! Beyond, the first and the last vector are loaded before anything is stored, and stored after all
 //! else, so that neither needs a loop of smaller steps and no byte meets the key twice; between
-//! them runs a loop that stores to aligned addresses only, since payloads never start aligned.
+//! them runs a loop that stores to aligned addresses only, since payloads never start aligned. What is
+//! larger than a cache is done in blocks, the last one first.
 //!
 //! Invariant: reads stay within `from..from + len`, writes within `to..to + len`.
 #![allow(unsafe_code)]
@@ -23,6 +24,10 @@ pub(super) const SHORT: usize = 128;
 
 /// From this many bytes on, aligned stores pay for two vectors that overlap.
 const ALIGNED: usize = 512;
+
+/// From this many bytes on, the nearest cache does not hold all; and how much is done at a time then.
+pub(super) const LARGE: usize = 32 << 10;
+pub(super) const BLOCK: usize = 8 << 10;
 
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
 /// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
@@ -135,15 +140,16 @@ unsafe fn run<const VERDICT: bool, const COPY: bool>(
     // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
     unsafe {
         if len > SHORT {
-            best::long::<VERDICT, COPY>(key, from, to, len)
+            longer::<VERDICT, COPY>(key, from, to, len)
         } else {
             short::<best::Short, VERDICT>(key, from, to, len)
         }
     }
 }
 
-/// Up to [`SHORT`] bytes: one step for each bit of the length, none twice. A load that reaches over
-/// two stores just made has to wait for both, so nothing overlaps here.
+/// Up to [`SHORT`] bytes: one step for each bit of the length, but for the branches that a length of
+/// 16 to 31, or of 64, would take in vain; no byte twice. A load that reaches over two stores just made
+/// has to wait for both, so nothing overlaps here.
 ///
 /// # Safety
 /// As for [`run`], with `len <= SHORT`, and what `V` needs.
@@ -161,19 +167,24 @@ pub(super) unsafe fn short<V: Vector, const VERDICT: bool>(
             return below_16::<VERDICT>(key, from, to, len);
         }
         let (wide, mut seen, mut at) = (V::splat(key), V::splat(0), 0);
-        if len >= 32 {
-            if len & 128 != 0 {
-                seen = joined(step::<V, 8>(wide, from, to, &mut at));
-            }
-            if len & 64 != 0 {
-                seen = seen.or(joined(step::<V, 4>(wide, from, to, &mut at)));
+        if len < 32 {
+            seen = joined(step::<V, 1>(wide, from, to, &mut at));
+        } else {
+            if len >= 64 {
+                seen = joined(step::<V, 4>(wide, from, to, &mut at));
+                if len == 128 {
+                    seen = seen.or(joined(step::<V, 4>(wide, from, to, &mut at)));
+                }
+                if len % 64 == 0 {
+                    return !VERDICT || seen.is_ascii();
+                }
             }
             if len & 32 != 0 {
                 seen = seen.or(joined(step::<V, 2>(wide, from, to, &mut at)));
             }
-        }
-        if len & 16 != 0 {
-            seen = seen.or(joined(step::<V, 1>(wide, from, to, &mut at)));
+            if len & 16 != 0 {
+                seen = seen.or(joined(step::<V, 1>(wide, from, to, &mut at)));
+            }
         }
         let ascii = !VERDICT || seen.is_ascii();
         if len % 16 == 0 {
@@ -212,6 +223,54 @@ unsafe fn below_16<const VERDICT: bool>(
         }
         !VERDICT || seen.is_ascii()
     }
+}
+
+/// More than [`SHORT`] bytes, called where the short are inlined.
+///
+/// # Safety
+/// As for [`run`], with `len > SHORT`.
+#[inline(never)]
+unsafe fn longer<const VERDICT: bool, const COPY: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
+    unsafe {
+        if len < LARGE {
+            best::long::<VERDICT, COPY>(key, from, to, len)
+        } else {
+            large::<VERDICT, COPY>(key, from, to, len)
+        }
+    }
+}
+
+/// What is larger than the nearest cache, block by block from its end: that is where it was written
+/// last, and its start is what is read next.
+///
+/// # Safety
+/// As for [`run`], with `len >= LARGE`.
+#[inline(never)]
+unsafe fn large<const VERDICT: bool, const COPY: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    let (mut end, mut ascii) = (len, true);
+    while end > 0 {
+        let at = if end < 2 * BLOCK { 0 } else { end - BLOCK };
+        // Back to where the stores are aligned, or the start is. The address is only looked at.
+        let at = at - at.min((to as usize).wrapping_add(at) % LINE);
+        // SAFETY: the caller's promise; the blocks lie in `..len`, side by side, and none is shorter
+        // than `BLOCK - LINE`, which is more than `SHORT`.
+        ascii &= unsafe {
+            best::long::<VERDICT, COPY>(turned(key, at), from.add(at), to.add(at), end - at)
+        };
+        end = at;
+    }
+    ascii
 }
 
 /// More than [`SHORT`] bytes: vectors from the first byte on, or, where that pays, the first

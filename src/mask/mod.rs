@@ -137,6 +137,8 @@ pub(crate) fn append_short(header: [u8; 2], payload: &[u8], onto: &mut BytesMut)
 #[cfg(test)]
 mod tests {
     use super::Mask;
+    #[cfg(feature = "alloc")]
+    use super::body::{BLOCK, LARGE};
 
     fn definition(key: [u8; 4], payload: &[u8]) -> Vec<u8> {
         payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect()
@@ -172,6 +174,34 @@ mod tests {
                 let (mut onto, mut appended) = (bytes::BytesMut::from("before"), Mask::new(key));
                 appended.append_to_output(&data, &mut onto);
                 assert_eq!((&onto[..], appended), (&whole[..], applied));
+            }
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn block_by_block_it_is_the_definition_too() {
+        let key = [0x01, 0x82, 0xfe, 0x5a];
+        let source: Vec<u8> = payload(100_003).iter().map(|byte| byte % 128).collect();
+        let wanted = definition(key, &source);
+        let step = if option_env!("SOCKLESS_THIN").is_some() { 31 } else { 3 };
+        for len in [LARGE - 1, LARGE, LARGE + 1, LARGE + 63, LARGE + BLOCK - 1, 100_003] {
+            for offset in (0..64).step_by(step) {
+                let place = offset..offset + len;
+                let mut room = vec![b' '; 100_100];
+                Mask::new(key).copy(&source[..len], &mut room[place.clone()]);
+                assert!(room[place.clone()] == wanted[..len], "{len} {offset}");
+                for at in [0, len / 2, len - BLOCK, len - 1] {
+                    room[offset + at] ^= 0x80;
+                    assert!(!Mask::new(key).apply_judging(&mut room[place.clone()]), "{at}");
+                    room[offset + at] ^= 0x80;
+                    Mask::new(key).apply(&mut room[place.clone()]);
+                }
+                assert!(Mask::new(key).apply_judging(&mut room[place.clone()]));
+                assert!(room[place.clone()] == source[..len], "{len} {offset}");
+                // Nothing beside it was touched.
+                room[place].fill(b' ');
+                assert!(room.iter().all(|byte| *byte == b' '), "{len} {offset}");
             }
         }
     }

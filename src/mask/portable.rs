@@ -11,7 +11,7 @@ pub(super) type Short = Words;
 
 /// # Safety
 /// As for `body::long`.
-#[inline(never)]
+#[inline(always)]
 pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,

@@ -33,7 +33,7 @@ macro_rules! has {
 ///
 /// # Safety
 /// As for `body::long`.
-#[inline(never)]
+#[inline(always)]
 pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     key: u32,
     from: *const u8,
