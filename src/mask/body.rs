@@ -4,8 +4,8 @@
 //! one body. Up to [`SHORT`] bytes it is inlined where it is called and looks at no CPU feature.
 //! Beyond, the first and the last vector are loaded before anything is stored, and stored after all
 //! else, so that neither needs a loop of smaller steps and no byte meets the key twice; between
-//! them runs a loop that stores to aligned addresses only, since payloads never start aligned. What is
-//! larger than a cache is done in blocks, the last one first.
+//! them runs a loop that stores to aligned addresses only, since payloads never start aligned. What may
+//! be larger than a cache is done in blocks, the last one first.
 //!
 //! Invariant: reads stay within `from..from + len`, writes within `to..to + len`.
 #![allow(unsafe_code)]
@@ -25,7 +25,7 @@ pub(super) const SHORT: usize = 128;
 /// From this many bytes on, aligned stores pay for two vectors that overlap.
 const ALIGNED: usize = 512;
 
-/// From this many bytes on, the nearest cache does not hold all; and how much is done at a time then.
+/// From this many bytes on, the nearest cache may not hold all; and how much is done at a time then.
 pub(super) const LARGE: usize = 32 << 10;
 pub(super) const BLOCK: usize = 8 << 10;
 
@@ -140,7 +140,11 @@ unsafe fn run<const VERDICT: bool, const COPY: bool>(
     // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
     unsafe {
         if len > SHORT {
-            longer::<VERDICT, COPY>(key, from, to, len)
+            if VERDICT {
+                return longer_judged::<COPY>(key, from, to, len);
+            }
+            longer::<COPY>(key, from, to, len);
+            true
         } else {
             short::<best::Short, VERDICT>(key, from, to, len)
         }
@@ -225,29 +229,46 @@ unsafe fn below_16<const VERDICT: bool>(
     }
 }
 
-/// More than [`SHORT`] bytes, called where the short are inlined.
+/// More than [`SHORT`] bytes, called where the short are inlined. It returns nothing, so that it can end
+/// in a jump.
 ///
 /// # Safety
 /// As for [`run`], with `len > SHORT`.
 #[inline(never)]
-unsafe fn longer<const VERDICT: bool, const COPY: bool>(
+unsafe fn longer<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
+    unsafe {
+        if len < LARGE {
+            best::long::<false, COPY>(key, from, to, len);
+        } else {
+            large::<false, COPY>(key, from, to, len);
+        }
+    }
+}
+
+/// The same, with a verdict.
+///
+/// # Safety
+/// As for [`longer`].
+#[inline(never)]
+unsafe fn longer_judged<const COPY: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
-    // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
+    // SAFETY: as in `longer`.
     unsafe {
         if len < LARGE {
-            best::long::<VERDICT, COPY>(key, from, to, len)
+            best::long::<true, COPY>(key, from, to, len)
         } else {
-            large::<VERDICT, COPY>(key, from, to, len)
+            large::<true, COPY>(key, from, to, len)
         }
     }
 }
 
-/// What is larger than the nearest cache, block by block from its end: that is where it was written
-/// last, and its start is what is read next.
+/// What may be larger than the nearest cache, block by block from its end: that is where a read has
+/// written last, and its start is what is looked at next.
 ///
 /// # Safety
 /// As for [`run`], with `len >= LARGE`.
@@ -294,9 +315,12 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
         let start = (to as usize).wrapping_neg() % V::LEN;
         if len < ALIGNED || start == 0 {
             let (seen, at) = middle::<V, VERDICT, COPY>(key, from, to, 0, len);
+            let ascii = !VERDICT || seen.is_ascii();
+            if at == len {
+                return ascii;
+            }
             let (from, to) = (from.add(at), to.add(at));
-            let rest = short::<best::Short, VERDICT>(key, from, to, len - at);
-            return rest & (!VERDICT || seen.is_ascii());
+            return short::<best::Short, VERDICT>(key, from, to, len - at) & ascii;
         }
         let last = len - V::LEN;
         let head = V::load(from).xor(V::splat(key));

@@ -11,6 +11,8 @@
 use super::body::{Vector, long as over};
 #[allow(clippy::wildcard_imports, reason = "twenty names that each say where they are from")]
 use core::arch::x86_64::*;
+#[cfg(feature = "std")]
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// What up to `SHORT` bytes are worked on with.
 pub(super) type Short = __m128i;
@@ -29,6 +31,22 @@ macro_rules! has {
     };
 }
 
+/// How many bytes the widest vectors of this machine have; 0 as long as nobody has asked. The standard
+/// library remembers each feature, but to ask it keeps a function from ending in a jump.
+#[cfg(feature = "std")]
+static WIDEST: AtomicU8 = AtomicU8::new(0);
+
+/// The same, asked for: a feature is in it where that was found.
+fn widest() -> u8 {
+    if cfg!(sockless_avx512) && has!("avx512f") {
+        64
+    } else if has!("avx2") {
+        32
+    } else {
+        16
+    }
+}
+
 /// The widest body that this machine has.
 ///
 /// # Safety
@@ -40,17 +58,40 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     to: *mut u8,
     len: usize,
 ) -> bool {
-    #[cfg(sockless_avx512)]
-    if has!("avx512f") {
-        // SAFETY: the feature was just found; the rest is the caller's promise.
-        return unsafe { avx512::<VERDICT, COPY>(key, from, to, len) };
+    #[cfg(feature = "std")]
+    let width = WIDEST.load(Ordering::Relaxed);
+    #[cfg(not(feature = "std"))]
+    let width = widest();
+    // SAFETY: such a width is only there where the feature was found, and every x86-64 has SSE2; the
+    // rest is the caller's promise.
+    unsafe {
+        match width {
+            #[cfg(sockless_avx512)]
+            64 => avx512::<VERDICT, COPY>(key, from, to, len),
+            32 => avx2::<VERDICT, COPY>(key, from, to, len),
+            #[cfg(feature = "std")]
+            0 => first::<VERDICT, COPY>(key, from, to, len),
+            _ => sse2::<VERDICT, COPY>(key, from, to, len),
+        }
     }
-    if has!("avx2") {
-        // SAFETY: the feature was just found; the rest is the caller's promise.
-        return unsafe { avx2::<VERDICT, COPY>(key, from, to, len) };
-    }
-    // SAFETY: every x86-64 has SSE2; the rest is the caller's promise.
-    unsafe { sse2::<VERDICT, COPY>(key, from, to, len) }
+}
+
+/// The first time.
+///
+/// # Safety
+/// As for `body::long`.
+#[cfg(feature = "std")]
+#[cold]
+#[inline(never)]
+unsafe fn first<const VERDICT: bool, const COPY: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    WIDEST.store(widest(), Ordering::Relaxed);
+    // SAFETY: the caller's promise, passed on.
+    unsafe { long::<VERDICT, COPY>(key, from, to, len) }
 }
 
 /// What this machine has, for the tests.
@@ -77,6 +118,7 @@ macro_rules! bodies {
         /// # Safety
         /// As for `body::long`, and a CPU that has the feature.
         #[target_feature(enable = $feature)]
+        #[inline(never)]
         unsafe fn $name<const VERDICT: bool, const COPY: bool>(
             key: u32,
             from: *const u8,
