@@ -187,6 +187,43 @@ def mistake_in_a_long_text(url):
 # websockets against echo.
 
 
+def last_words(url):
+    """`--close`: the first message comes back, a Ping is none, and nothing follows the Close."""
+    kinds = websocket.ABNF
+
+    def frame(kind, data, fin=1):
+        return kinds.create_frame(data, kind, fin).format()
+
+    def answered(*reads):
+        peer = websocket.create_connection(url, timeout=LIMIT)
+        for read in reads:
+            peer.sock.sendall(read)
+            time.sleep(0.1)
+        message, close = b"", None
+        while close is None:
+            found = peer.recv_frame()
+            if found.opcode == kinds.OPCODE_CLOSE:
+                close = found.data
+            elif found.opcode != kinds.OPCODE_PONG:
+                message += found.data
+        peer.sock.sendall(frame(kinds.OPCODE_CLOSE, close))
+        expect(peer.sock.recv(1) == b"", "more than a Close")
+        return message, close
+
+    one, ping = frame(kinds.OPCODE_TEXT, "one"), frame(kinds.OPCODE_PING, b"p")
+    first, rest = frame(kinds.OPCODE_TEXT, "ab", 0), frame(kinds.OPCODE_CONT, b"cd")
+    large = frame(kinds.OPCODE_BINARY, payload(20_000))
+    close = struct.pack("!H", 1000) + b"bye"
+    for reads, message in (
+        ([one], b"one"),
+        ([ping, one], b"one"),
+        ([first, ping, rest], b"abcd"),
+        ([one + large[:3000], large[3000:10_000], large[10_000:]], b"one"),
+    ):
+        found = answered(*reads)
+        expect(found == (message, close), f"{reads[0][:20]}: {found}")
+
+
 async def modern_client(url):
     async with connect(url + "/ü", subprotocols=["x.y"], max_size=None, compression=None, ping_timeout=None) as client:
         expect(client.subprotocol == "x.y", client.subprotocol)
@@ -611,6 +648,9 @@ def main():
         check("echo --stream, a mistake in a long text", mistake_in_a_long_text, url)
         check("echo --stream, websockets' messages", modern_client, url)
         check("echo --stream, websockets a hundred times", many_clients, url)
+    for options in [], ["--stream"]:
+        with echo_server("--close", "1000:bye", *options) as (_, url):
+            check(f"echo's last words {' '.join(options)}".strip(), last_words, url)
     check("wscat converses", conversation)
     check("wscat receives all sizes", sizes_to_wscat)
     check("wscat sends all sizes", sizes_from_wscat)

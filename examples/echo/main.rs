@@ -17,6 +17,7 @@
 mod deflate;
 #[path = "../common/farewell.rs"]
 mod farewell;
+mod heap;
 #[path = "../common/limits.rs"]
 mod limits;
 mod options;
@@ -49,6 +50,8 @@ const OUT: usize = 64 << 10;
 const MAX_MESSAGE: u64 = 64 << 20;
 /// The output buffer is given back after a turn that made it grow beyond this.
 const MAX_KEPT: usize = 1 << 20;
+/// For how long nothing has to happen before what messages took is given back to the system.
+const QUIET: Duration = Duration::from_millis(50);
 /// How long to wait before accepting again, when there was no descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -103,6 +106,7 @@ impl Echo {
             scratch: vec![0; options.read],
             out: BytesMut::with_capacity(OUT),
             pool: Pool::new(),
+            has_freed: false,
         };
         let (peers, vacant, unread) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { poll, listener, peers, vacant, unread, knocking: false, shared })
@@ -111,7 +115,12 @@ impl Echo {
     fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
-            match self.poll.poll(&mut events, self.patience()) {
+            let patience = self.patience();
+            match self.poll.poll(&mut events, patience) {
+                Ok(()) if events.is_empty() && patience == Some(QUIET) => {
+                    self.shared.has_freed = false;
+                    heap::trim();
+                }
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
@@ -141,7 +150,9 @@ impl Echo {
         }
         let next = self.shared.deadlines.peek().map(|Reverse((due, _))| *due);
         let next = next.map(|due| due.saturating_sub(self.shared.clock.elapsed()));
-        if self.knocking { Some(next.map_or(PAUSE, |next| next.min(PAUSE))) } else { next }
+        let pause = self.knocking.then_some(PAUSE);
+        let quiet = self.shared.has_freed.then_some(QUIET);
+        [next, pause, quiet].into_iter().flatten().min()
     }
 
     /// Accepts all who wait.
@@ -173,6 +184,7 @@ impl Echo {
     /// Dropping the socket closes it.
     fn leave(&mut self, slot: usize) {
         self.peers[slot] = None;
+        self.shared.has_freed = true;
         self.vacant.push(slot);
     }
 
@@ -181,6 +193,7 @@ impl Echo {
         let found = peer.turn(slot, &mut self.shared);
         self.shared.out.clear();
         if self.shared.out.capacity() > MAX_KEPT {
+            self.shared.has_freed = true;
             self.shared.out = BytesMut::with_capacity(OUT);
         }
         match found {

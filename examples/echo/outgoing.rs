@@ -15,6 +15,8 @@ pub(crate) struct Outgoing<'a, 'b> {
     pub(crate) small: &'a mut BytesMut,
     /// Payloads, each with the number of small bytes that go before it.
     large: Vec<(usize, Lying<'b>)>,
+    /// Whether a message had a buffer of its own.
+    pub(crate) has_assembled: bool,
 }
 
 /// A payload where it was received.
@@ -36,18 +38,20 @@ impl Deref for Lying<'_> {
 
 impl<'a, 'b> Outgoing<'a, 'b> {
     pub(crate) fn new(small: &'a mut BytesMut) -> Self {
-        Self { small, large: Vec::new() }
+        Self { small, large: Vec::new(), has_assembled: false }
     }
 
     pub(crate) fn text(&mut self, text: Text<'b>, from: &mut Connection) -> Result<(), SendError> {
         if text.len() < LARGE || from.compresses(text.len()) {
             let sent = from.send_text(&text, self.small);
             if !text.is_borrowed() {
+                self.has_assembled = true;
                 from.recycle(Event::Text(text));
             }
             return sent;
         }
         self.begin(Kind::Text, text.len() as u64, from)?;
+        self.has_assembled |= !text.is_borrowed();
         self.lay(Lying::Text(text));
         Ok(())
     }
@@ -60,11 +64,13 @@ impl<'a, 'b> Outgoing<'a, 'b> {
         if data.len() < LARGE || from.compresses(data.len()) {
             let sent = from.send_binary(&data, self.small);
             if !data.is_borrowed() {
+                self.has_assembled = true;
                 from.recycle(Event::Binary(data));
             }
             return sent;
         }
         self.begin(Kind::Binary, data.len() as u64, from)?;
+        self.has_assembled |= !data.is_borrowed();
         self.lay(Lying::Binary(data));
         Ok(())
     }
@@ -82,15 +88,16 @@ impl<'a, 'b> Outgoing<'a, 'b> {
             let len = from.to_come().map(|more| more + data.len() as u64);
             let whole =
                 len.filter(|len| !from.compresses(usize::try_from(*len).unwrap_or(usize::MAX)));
-            *open = whole.is_some();
             if let Some(len) = whole {
                 self.begin(kind, len, from)?;
             }
+            *open = whole.is_some();
         }
         if !*open {
             return from.send_fragment(kind, &data, last, self.small);
         }
         *open = !last;
+        self.has_assembled |= !data.is_borrowed();
         if data.len() < LARGE {
             self.small.extend_from_slice(&data);
         } else {

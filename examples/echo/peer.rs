@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// What one turn after the other uses.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
-    /// What is said after the first message, if it is to be the last.
+    /// What is said once the first message was sent back, if anything is.
     pub(crate) farewell: Option<Farewell>,
     /// The origin of the core's time.
     pub(crate) clock: Instant,
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     /// Empty between turns.
     pub(crate) out: BytesMut,
     pub(crate) pool: Pool,
+    /// Whether a handshake, a message or a backlog has left free memory behind.
+    pub(crate) has_freed: bool,
 }
 
 impl Shared {
@@ -77,6 +79,7 @@ impl Peer {
         let mut full = false;
         if self.backlog.is_some() {
             self.drain()?;
+            shared.has_freed |= self.backlog.is_none();
             full = true; // what came meanwhile was announced once, and not read
         }
         // After the last word, what comes is read to be dropped: the peer must get rid of it.
@@ -103,7 +106,7 @@ impl Peer {
     /// What came goes into the core, and what it says goes out. The last word of a connection, be
     /// it a Close or the response that refuses a request, starts the wait for the peer's end.
     fn receive(&mut self, size: usize, slot: usize, shared: &mut Shared) -> io::Result<()> {
-        let Shared { config, farewell, scratch, out, pool, .. } = shared;
+        let Shared { config, farewell, scratch, out, pool, has_freed, .. } = shared;
         let mut input = &mut scratch[..size];
         let mut out = Outgoing::new(out);
         let mut going = true;
@@ -116,6 +119,7 @@ impl Peer {
                         accept = accept.subprotocol(first).map_err(io::Error::other)?;
                     }
                     let server = mem::replace(&mut opening.0, Server::new(config.clone()));
+                    *has_freed = true;
                     match server.accept(accept, out.small) {
                         Ok((connection, _)) => self.state = State::Open(connection, false),
                         Err(_) => going = false,
@@ -130,19 +134,20 @@ impl Peer {
         if let State::Open(connection, streaming) = &mut self.state {
             connection.borrow_from(pool);
             while let Some(event) = connection.receive(&mut input, out.small) {
-                let sent = match event {
-                    Event::Text(text) => out.text(text, connection),
-                    Event::Binary(data) => out.binary(data, connection),
-                    Event::Chunk(chunk) => out.chunk(chunk, streaming, connection),
+                let (sent, last) = match event {
+                    Event::Text(text) => (out.text(text, connection), true),
+                    Event::Binary(data) => (out.binary(data, connection), true),
+                    Event::Chunk(chunk) => {
+                        let last = chunk.last;
+                        (out.chunk(chunk, streaming, connection), last)
+                    }
                     _ => continue, // Pongs and Closes are in `out`
                 };
-                let sent = match (farewell, sent) {
-                    (Some(_), Ok(())) if *streaming => Ok(()),
-                    (Some((code, reason)), Ok(())) => connection.close(*code, reason, out.small),
-                    (Some(_), Err(SendError::Closed)) => Ok(()), // it is said
-                    (_, sent) => sent,
-                };
-                sent.map_err(io::Error::other)?;
+                match (farewell, sent) {
+                    (Some(farewell), Ok(())) if last => part(connection, farewell, out.small)?,
+                    (_, Ok(())) => {}
+                    (_, Err(error)) => unsent(error)?,
+                }
             }
             connection.return_to(pool);
             if let Some(error) = connection.error().filter(|_| *streaming) {
@@ -151,6 +156,7 @@ impl Peer {
             }
             going = connection.want() == Want::Read;
         }
+        *has_freed |= out.has_assembled;
         let mut rest = if out.is_empty() { BytesMut::new() } else { out.write(&mut self.socket)? };
         let blocked = !rest.is_empty();
         if !going {
@@ -183,4 +189,20 @@ impl Peer {
             _ => Ok(()),
         }
     }
+}
+
+/// The last word, once a message was sent back.
+#[cold]
+fn part(
+    connection: &mut Connection,
+    (code, reason): &Farewell,
+    out: &mut BytesMut,
+) -> io::Result<()> {
+    connection.close(*code, reason, out).map_err(io::Error::other)
+}
+
+/// Messages that come after our Close are not sent back.
+#[cold]
+fn unsent(error: SendError) -> io::Result<()> {
+    if error == SendError::Closed { Ok(()) } else { Err(io::Error::other(error)) }
 }

@@ -12,8 +12,8 @@
 //! are counted in a run apart, once the connections are open.
 //!
 //! `-- idle` measures memory instead: what 10,000 connections add to that of a server's process
-//! (`RssAnon`: what the kernel keeps for sockets is not in it), after their handshakes, and after a
-//! message of 64 KiB or more on each. Both processes need as many descriptors (`ulimit -n 20000`).
+//! (`RssAnon`: what the kernel keeps for sockets is not in it), half a second after their handshakes, and
+//! after a message of 64 KiB or more on each. Both processes need as many descriptors (`ulimit -n 20000`).
 //!
 //! With `PEER=program` in the environment, a WebSocket server of somebody else's takes its turns too:
 //! it says where it listens at the end of its first line, and echoes without compression.
@@ -31,6 +31,8 @@ use std::thread::sleep;
 use std::time::Duration;
 use std::{env, fs};
 
+/// How long nothing happens before idle connections are looked at.
+const QUIET: Duration = Duration::from_millis(500);
 /// How long a round lasts, after a fifth of it to warm up.
 const ROUND: Duration = Duration::from_millis(400);
 
@@ -124,11 +126,14 @@ fn idle(echo: &Path, peer: Option<&Path>) -> Result<()> {
         let mut first = load(100).connect(server.address, true)?;
         first.drive(ROUND)?;
         first.settle()?;
+        sleep(QUIET);
         let before = server.memory()?;
         let mut clients = load(CONNECTIONS).connect(server.address, true)?;
+        sleep(QUIET);
         let opened = server.memory()?;
         clients.drive(10 * ROUND)?;
         clients.settle()?;
+        sleep(QUIET);
         assert!(clients.all_answered(), "a connection was left out");
         let used = server.memory()?;
         let each = |bytes: f64| (bytes - before) / CONNECTIONS as f64;
