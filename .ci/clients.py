@@ -224,6 +224,32 @@ def last_words(url):
         expect(found == (message, close), f"{reads[0][:20]}: {found}")
 
 
+def memory_goes_back(url, process):
+    """What a peer that reads late had it hold is the system's again, once nothing happens."""
+
+    def held():
+        with open(f"/proc/{process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+    peer = websocket.create_connection(url, timeout=LIMIT)
+    before, most = held(), 0
+    for size in [30 << 20, 20 << 20, 20 << 20]:
+        message = payload(size)
+        sender = threading.Thread(target=peer.send_binary, args=(message,))
+        sender.start()
+        time.sleep(0.7)
+        most = max(most, held())
+        expect(peer.recv() == message, size)
+        sender.join()
+    deadline = time.monotonic() + 10
+    while held() > before + (2 << 10) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    found = f"{before} KiB before, {most} at most, {held()} after"
+    expect(most > before + (8 << 10), f"nothing was held: {found}")
+    expect(held() <= before + (2 << 10), found)
+    return found
+
+
 async def modern_client(url):
     async with connect(url + "/ü", subprotocols=["x.y"], max_size=None, compression=None, ping_timeout=None) as client:
         expect(client.subprotocol == "x.y", client.subprotocol)
@@ -648,6 +674,8 @@ def main():
         check("echo --stream, a mistake in a long text", mistake_in_a_long_text, url)
         check("echo --stream, websockets' messages", modern_client, url)
         check("echo --stream, websockets a hundred times", many_clients, url)
+    with echo_server() as (process, url):
+        check("echo gives back what it held", memory_goes_back, url, process)
     for options in [], ["--stream"]:
         with echo_server("--close", "1000:bye", *options) as (_, url):
             check(f"echo's last words {' '.join(options)}".strip(), last_words, url)
