@@ -15,6 +15,9 @@ use core::arch::aarch64::{
 /// What up to `SHORT` bytes are worked on with.
 pub(super) type Short = uint8x16_t;
 
+/// There are no wider ones.
+pub(super) use long as behind;
+
 /// # Safety
 /// As for `body::long`.
 #[inline(always)]

@@ -29,6 +29,10 @@ const ALIGNED: usize = 512;
 pub(super) const LARGE: usize = 32 << 10;
 pub(super) const BLOCK: usize = 8 << 10;
 
+/// Beyond this many bytes, most come from the cache behind the nearest (which has 32 to 48 KiB, as a
+/// rule), and no sooner in the widest vectors than in others.
+pub(super) const BEHIND: usize = 56 << 10;
+
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
 /// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
 /// Where the machine takes no such hint, nothing is fetched.
@@ -287,7 +291,12 @@ unsafe fn large<const VERDICT: bool, const COPY: bool>(
         // SAFETY: the caller's promise; the blocks lie in `..len`, side by side, and none is shorter
         // than `BLOCK - LINE`, which is more than `SHORT`.
         ascii &= unsafe {
-            best::long::<VERDICT, COPY>(turned(key, at), from.add(at), to.add(at), end - at)
+            let (key, from, to) = (turned(key, at), from.add(at), to.add(at));
+            if len > BEHIND {
+                best::behind::<VERDICT, COPY>(key, from, to, end - at)
+            } else {
+                best::long::<VERDICT, COPY>(key, from, to, end - at)
+            }
         };
         end = at;
     }

@@ -138,7 +138,7 @@ pub(crate) fn append_short(header: [u8; 2], payload: &[u8], onto: &mut BytesMut)
 mod tests {
     use super::Mask;
     #[cfg(feature = "alloc")]
-    use super::body::{BLOCK, LARGE};
+    use super::body::{BEHIND, BLOCK, LARGE};
 
     fn definition(key: [u8; 4], payload: &[u8]) -> Vec<u8> {
         payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect()
@@ -185,7 +185,8 @@ mod tests {
         let source: Vec<u8> = payload(100_003).iter().map(|byte| byte % 128).collect();
         let wanted = definition(key, &source);
         let step = if option_env!("SOCKLESS_THIN").is_some() { 21 } else { 1 };
-        for len in [LARGE - 1, LARGE, LARGE + 1, LARGE + 63, LARGE + BLOCK - 1, 100_003] {
+        let large = [LARGE - 1, LARGE, LARGE + 1, LARGE + 63, LARGE + BLOCK - 1];
+        for len in large.into_iter().chain([BEHIND, BEHIND + 1, 100_003]) {
             for offset in (0..64).step_by(step) {
                 let place = offset..offset + len;
                 let mut room = vec![b' '; 100_100];

@@ -9,6 +9,10 @@ use super::body::{Vector, long as over};
 /// What up to `SHORT` bytes are worked on with.
 pub(super) type Short = Words;
 
+/// There are no others.
+#[allow(unused_imports, reason = "where there are vectors, tests alone use this room")]
+pub(super) use long as behind;
+
 /// # Safety
 /// As for `body::long`.
 #[inline(always)]

@@ -76,6 +76,28 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     }
 }
 
+/// The same for a part of what is more than `BEHIND`: there the widest vectors wait like others, and a
+/// processor that does nothing else for long lowers its clock for them.
+///
+/// # Safety
+/// As for `body::long`.
+#[inline(always)]
+pub(super) unsafe fn behind<const VERDICT: bool, const COPY: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    // SAFETY: AVX2 is asked for, and every x86-64 has SSE2; the rest is the caller's promise.
+    unsafe {
+        if has!("avx2") {
+            avx2::<VERDICT, COPY>(key, from, to, len)
+        } else {
+            sse2::<VERDICT, COPY>(key, from, to, len)
+        }
+    }
+}
+
 /// The first time.
 ///
 /// # Safety
