@@ -26,6 +26,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
 SIZES = 0, 1, 125, 126, 127, 65535, 65536, 1 << 20, 16 << 20
+FLOODERS = 6
 LIMIT = 240  # seconds, for what has to end at all: the machine may have much else to do
 ECHO, WSCAT = sys.argv[1:3] if len(sys.argv) > 2 else (None, None)
 failures = 0
@@ -248,6 +249,50 @@ def memory_goes_back(url, process):
     expect(most > before + (8 << 10), f"nothing was held: {found}")
     expect(held() <= before + (2 << 10), found)
     return found
+
+
+def others_have_turns(url):
+    """Beside some that send and read as fast as they can, a message of another comes back before each
+    of them has had many turns: counted in the bytes they get back, of which a turn makes 240 KiB."""
+    flooders = [websocket.create_connection(url, timeout=LIMIT) for _ in range(FLOODERS)]
+    other = websocket.create_connection(url, timeout=LIMIT)
+    frames = websocket.ABNF.create_frame(bytes(16), websocket.ABNF.OPCODE_BINARY).format() * 50_000
+    echoed, done = [0] * FLOODERS, False
+
+    def send(flooder):
+        while not done:
+            flooder.sock.sendall(frames)
+        flooder.sock.shutdown(socket.SHUT_WR)
+
+    def read(flooder, number):
+        room = bytearray(1 << 20)
+        while size := flooder.sock.recv_into(room):
+            echoed[number] += size
+
+    threads = [threading.Thread(target=send, args=(flooder,)) for flooder in flooders]
+    threads += [threading.Thread(target=read, args=pair[::-1]) for pair in enumerate(flooders)]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    between = []
+    try:
+        time.sleep(2)
+        start = sum(echoed)
+        for _ in range(50):
+            before = sum(echoed)
+            other.send_binary(b"mine")
+            expect(other.recv() == b"mine", "no echo")
+            between.append(sum(echoed) - before)
+            time.sleep(0.02)
+        flood = sum(echoed) - start
+    finally:
+        done = True
+    for thread in threads:
+        thread.join()
+    usual = sorted(between)[25] / (FLOODERS * (240 << 10))
+    expect(flood > 64 << 20, f"no flood: {flood} bytes")
+    expect(usual < 5, f"{usual:.1f} turns of each went first")
+    return f"{usual:.1f} turns of each go first, {flood >> 20} MiB of flood"
 
 
 async def modern_client(url):
@@ -676,6 +721,8 @@ def main():
         check("echo --stream, websockets a hundred times", many_clients, url)
     with echo_server() as (process, url):
         check("echo gives back what it held", memory_goes_back, url, process)
+    with echo_server() as (_, url):
+        check("echo serves others beside a flood", others_have_turns, url)
     for options in [], ["--stream"]:
         with echo_server("--close", "1000:bye", *options) as (_, url):
             check(f"echo's last words {' '.join(options)}".strip(), last_words, url)

@@ -78,11 +78,12 @@ fn main() -> ExitCode {
 struct Echo {
     poll: Poll,
     listener: TcpListener,
-    /// By token. A slot is used again, so a turn may come late and find another peer there: it
+    /// By token. A slot is used again, so a deadline may come late and find another peer there: it
     /// does no harm.
     peers: Vec<Option<Peer>>,
     vacant: Vec<usize>,
-    /// Whose socket may hold more than one read took.
+    /// Whose socket may hold more than one read took: each stands here once, and `waits`. If it leaves
+    /// meanwhile, its slot is vacant when its turn would have come.
     unread: Vec<usize>,
     /// Whether somebody may wait to be accepted.
     knocking: bool,
@@ -127,14 +128,23 @@ impl Echo {
             for event in &events {
                 match event.token() {
                     LISTENER => self.knocking = true,
+                    // Its turn comes below.
+                    Token(slot) if self.waits(slot) => {}
                     // The end of a stream may come together with its last bytes, and is not
                     // announced again.
                     Token(slot) => self.turn(slot, event.is_read_closed()),
                 }
             }
-            // One after the other: nobody is served twice before everybody was.
+            // One after the other: who has more is served again when all who are ready have been asked
+            // for.
             for slot in mem::take(&mut self.unread) {
-                self.turn(slot, true);
+                match self.peers[slot].as_mut() {
+                    Some(peer) => {
+                        peer.waits = false;
+                        self.turn(slot, true);
+                    }
+                    None => self.vacant.push(slot),
+                }
             }
             self.expire();
             if self.knocking {
@@ -177,15 +187,22 @@ impl Echo {
         if slot == self.peers.len() {
             self.peers.push(None);
         }
-        self.peers[slot] = Some(Peer { socket, state, backlog: None });
+        self.peers[slot] = Some(Peer { socket, waits: false, state, backlog: None });
         registered.inspect_err(|_| self.leave(slot))
     }
 
-    /// Dropping the socket closes it.
+    /// Whether this peer is among the unread.
+    fn waits(&self, slot: usize) -> bool {
+        self.peers.get(slot).and_then(Option::as_ref).is_some_and(|peer| peer.waits)
+    }
+
+    /// Dropping the socket closes it. The slot is free once nobody waits for its turn.
     fn leave(&mut self, slot: usize) {
-        self.peers[slot] = None;
+        let waits = self.peers[slot].take().is_some_and(|peer| peer.waits);
         self.shared.has_freed = true;
-        self.vacant.push(slot);
+        if !waits {
+            self.vacant.push(slot);
+        }
     }
 
     fn turn(&mut self, slot: usize, to_the_end: bool) {
@@ -200,7 +217,10 @@ impl Echo {
             Ok(Turn::Blocked) => {}
             // It has emptied the socket, except where readiness is made of completions.
             Ok(Turn::Short) if !to_the_end && cfg!(unix) => {}
-            Ok(Turn::Short | Turn::Full) => self.unread.push(slot),
+            Ok(Turn::Short | Turn::Full) => {
+                peer.waits = true;
+                self.unread.push(slot);
+            }
             Err(_) => self.leave(slot), // the end, or something worse
         }
     }

@@ -46,6 +46,8 @@ impl Shared {
 /// A connection: all that it owns while nothing happens.
 pub(crate) struct Peer {
     pub(crate) socket: TcpStream,
+    /// Whether it has a turn to come before its socket says anything.
+    pub(crate) waits: bool,
     pub(crate) state: State,
     /// What the socket did not take yet.
     pub(crate) backlog: Option<Box<BytesMut>>,
