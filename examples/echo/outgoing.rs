@@ -147,15 +147,20 @@ impl<'a, 'b> Outgoing<'a, 'b> {
         Ok(rest)
     }
 
-    /// All that there is to write, in its order.
+    /// All that there is to write, in its order, and nothing that is empty.
     fn list<'s>(&'s self, slices: &mut Vec<IoSlice<'s>>) {
         slices.reserve_exact(2 * self.large.len() + 1);
+        let mut push = |bytes: &'s [u8]| {
+            if !bytes.is_empty() {
+                slices.push(IoSlice::new(bytes));
+            }
+        };
         let mut done = 0;
         for (before, payload) in &self.large {
-            slices.push(IoSlice::new(&self.small[done..*before]));
-            slices.push(IoSlice::new(payload));
+            push(&self.small[done..*before]);
+            push(payload);
             done = *before;
         }
-        slices.push(IoSlice::new(&self.small[done..]));
+        push(&self.small[done..]);
     }
 }
