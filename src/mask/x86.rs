@@ -76,8 +76,8 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     }
 }
 
-/// The same for a part of what is more than `BEHIND`: there the widest vectors wait like others, and a
-/// processor that does nothing else for long lowers its clock for them.
+/// The same for a part of what is more than `BEHIND`: there the widest vectors wait like others, and take
+/// longer where nothing else has run for long.
 ///
 /// # Safety
 /// As for `body::long`.
