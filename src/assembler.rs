@@ -181,7 +181,7 @@ impl Assembler {
         config: &Config,
     ) -> Result<(), ProtocolError> {
         if *mask != Mask::NONE {
-            mask.apply(piece);
+            mask.unmask(piece);
         }
         let mut rest: &[u8] = piece;
         loop {

@@ -103,7 +103,7 @@ impl Connection {
             if let Some(Single { kind, key, payload }) = self.receiver.single(input) {
                 // Each returns by itself, so that an event is built where the caller looks at it.
                 if kind == Kind::Binary {
-                    Mask::new(key).apply(payload);
+                    Mask::new(key).unmask(payload);
                     return Some(Event::Binary(payload.into()));
                 }
                 return match utf8::unmask(Mask::new(key), payload) {

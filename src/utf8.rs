@@ -96,7 +96,7 @@ impl Utf8 {
         mask: &mut Mask,
         piece: &'p mut [u8],
     ) -> Result<(Option<char>, &'p str), InvalidUtf8> {
-        if mask.apply_judging(piece) && self.is_boundary() {
+        if mask.unmask_judging(piece) && self.is_boundary() {
             // SAFETY: all of `piece` was just seen to be ASCII.
             return Ok((None, unsafe { core::str::from_utf8_unchecked(piece) }));
         }
@@ -144,7 +144,7 @@ impl Utf8 {
 #[cfg(feature = "alloc")]
 #[inline(never)]
 pub(crate) fn unmask(mut mask: Mask, payload: &mut [u8]) -> Option<&str> {
-    if mask.apply_judging(payload) {
+    if mask.unmask_judging(payload) {
         // SAFETY: the verdict on all of `payload`, which nothing has written to since, is ASCII,
         // and that is UTF-8.
         return Some(unsafe { core::str::from_utf8_unchecked(payload) });

@@ -6,7 +6,8 @@
 #![allow(unsafe_code)]
 #![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 
-use super::body::{Vector, long as over};
+use super::body::long as over;
+use super::vector::Vector;
 use core::arch::aarch64::{
     uint8x16_t, vdupq_n_u32, veorq_u8, vld1q_u8, vmaxvq_u8, vorrq_u8, vreinterpretq_u8_u32,
     vst1q_u8,

@@ -4,7 +4,8 @@
 //! Invariant: what is listed needs no CPU feature that was not found.
 #![allow(unsafe_code)]
 
-use super::body::{SHORT, Vector, short};
+use super::short::{SHORT, by_ends, by_steps};
+use super::vector::Vector;
 use super::{best, portable};
 use alloc::vec::Vec;
 
@@ -26,7 +27,7 @@ pub struct Backend {
 /// Those that this machine can run.
 #[must_use]
 pub fn all() -> Vec<Backend> {
-    let words: Runs = shorts::<portable::Short>();
+    let words = shorts::<portable::Short>();
     let vectors = shorts::<best::Short>();
     let long: Runs = [
         portable::long::<false, false>,
@@ -52,7 +53,12 @@ pub fn all() -> Vec<Backend> {
 }
 
 fn shorts<V: Vector>() -> Runs {
-    [short::<V, false>, short::<V, true>, short::<V, false>]
+    unsafe fn steps<V: Vector>(key: u32, from: *const u8, to: *mut u8, len: usize) -> bool {
+        // SAFETY: the caller's promise, which is the same.
+        unsafe { by_steps::<V>(key, from, to, len) };
+        true
+    }
+    [steps::<V>, by_ends::<V, true>, by_ends::<V, false>]
 }
 
 impl Backend {

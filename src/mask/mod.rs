@@ -8,6 +8,8 @@
 //! AVX-512, AVX2 or SSE2 on x86-64, NEON on 64-bit Arm, words anywhere else.
 
 mod body;
+mod short;
+mod vector;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 mod aarch64;
@@ -72,15 +74,25 @@ impl Mask {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     pub fn apply(&mut self, piece: &mut [u8]) {
-        body::apply::<false>(self.turned, piece);
+        body::apply(self.turned, piece);
+        self.turn(piece.len());
+    }
+
+    /// [`apply`](Self::apply) for what a read has brought: lengths that nobody can predict, and bytes that
+    /// may not be near.
+    #[cfg(feature = "alloc")]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
+    pub(crate) fn unmask(&mut self, piece: &mut [u8]) {
+        body::unmask::<false>(self.turned, piece);
         self.turn(piece.len());
     }
 
     /// The same, and whether what came out is ASCII, which costs next to nothing here.
     #[cfg(feature = "alloc")]
     #[inline]
-    pub(crate) fn apply_judging(&mut self, piece: &mut [u8]) -> bool {
-        let ascii = body::apply::<true>(self.turned, piece);
+    pub(crate) fn unmask_judging(&mut self, piece: &mut [u8]) -> bool {
+        let ascii = body::unmask::<true>(self.turned, piece);
         self.turn(piece.len());
         ascii
     }
@@ -121,7 +133,7 @@ impl Mask {
     /// Goes on by `len` bytes that need no change.
     #[inline]
     pub(crate) fn turn(&mut self, len: usize) {
-        self.turned = body::turned(self.turned, len);
+        self.turned = vector::turned(self.turned, len);
     }
 }
 
@@ -138,7 +150,7 @@ pub(crate) fn append_short(header: [u8; 2], payload: &[u8], onto: &mut BytesMut)
 mod tests {
     use super::Mask;
     #[cfg(feature = "alloc")]
-    use super::body::{BEHIND, BLOCK, LARGE};
+    use super::body::{BEHIND, BLOCK, LARGE, READ};
 
     fn definition(key: [u8; 4], payload: &[u8]) -> Vec<u8> {
         payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect()
@@ -165,8 +177,11 @@ mod tests {
             #[cfg(feature = "alloc")]
             {
                 let (mut place, mut judged) = (data.clone(), Mask::new(key));
-                assert_eq!(judged.apply_judging(&mut place), wanted.is_ascii());
+                assert_eq!(judged.unmask_judging(&mut place), wanted.is_ascii());
                 assert_eq!((&place, judged), (&wanted, applied));
+                let (mut place, mut unmasked) = (data.clone(), Mask::new(key));
+                unmasked.unmask(&mut place);
+                assert_eq!((&place, unmasked), (&wanted, applied));
                 let whole = [b"before", &*wanted].concat();
                 let (mut onto, mut appended) = (b"before".to_vec(), Mask::new(key));
                 appended.append(&data, &mut onto);
@@ -186,7 +201,9 @@ mod tests {
         let wanted = definition(key, &source);
         let step = if option_env!("SOCKLESS_THIN").is_some() { 21 } else { 1 };
         let large = [LARGE - 1, LARGE, LARGE + 1, LARGE + 63, LARGE + BLOCK - 1];
-        for len in large.into_iter().chain([BEHIND, BEHIND + 1, 100_003]) {
+        for len in
+            [READ - 1, READ, READ + 1].into_iter().chain(large).chain([BEHIND, BEHIND + 1, 100_003])
+        {
             for offset in (0..64).step_by(step) {
                 let place = offset..offset + len;
                 let mut room = vec![b' '; 100_100];
@@ -194,11 +211,15 @@ mod tests {
                 assert!(room[place.clone()] == wanted[..len], "{len} {offset}");
                 for at in [0, len / 2, len - BLOCK, len - 1] {
                     room[offset + at] ^= 0x80;
-                    assert!(!Mask::new(key).apply_judging(&mut room[place.clone()]), "{at}");
+                    assert!(!Mask::new(key).unmask_judging(&mut room[place.clone()]), "{at}");
                     room[offset + at] ^= 0x80;
+                    Mask::new(key).unmask(&mut room[place.clone()]);
+                    assert!(room[place.clone()] == wanted[..len], "{len} {offset}");
+                    Mask::new(key).apply(&mut room[place.clone()]);
+                    assert!(room[place.clone()] == source[..len], "{len} {offset}");
                     Mask::new(key).apply(&mut room[place.clone()]);
                 }
-                assert!(Mask::new(key).apply_judging(&mut room[place.clone()]));
+                assert!(Mask::new(key).unmask_judging(&mut room[place.clone()]));
                 assert!(room[place.clone()] == source[..len], "{len} {offset}");
                 // Nothing beside it was touched.
                 room[place].fill(b' ');

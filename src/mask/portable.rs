@@ -4,7 +4,8 @@
 #![allow(unsafe_code)]
 #![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 
-use super::body::{Vector, long as over};
+use super::body::long as over;
+use super::vector::Vector;
 
 /// What up to `SHORT` bytes are worked on with.
 pub(super) type Short = Words;

@@ -8,7 +8,8 @@
 #![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 #![allow(clippy::incompatible_msrv, reason = "what is newer is compiled where build.rs allows it")]
 
-use super::body::{Vector, long as over};
+use super::body::long as over;
+use super::vector::Vector;
 #[allow(clippy::wildcard_imports, reason = "twenty names that each say where they are from")]
 use core::arch::x86_64::*;
 #[cfg(feature = "std")]

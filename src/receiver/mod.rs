@@ -156,7 +156,7 @@ impl Receiver {
         let mut mask = Mask::new(key);
         match kind {
             Kind::Binary => {
-                mask.apply(payload);
+                mask.unmask(payload);
                 Event::Binary(payload.into())
             }
             Kind::Text => match utf8::unmask(mask, payload) {
@@ -330,7 +330,7 @@ impl Receiver {
                 }
                 Delivery::Streamed => {
                     let payload = input.get_mut(..size).unwrap_or_default();
-                    mask.apply(payload);
+                    mask.unmask(payload);
                     if kind == Kind::Binary || core::str::from_utf8(payload).is_ok() {
                         self.stage = START;
                         let data = take(input, size).into();
@@ -394,7 +394,7 @@ impl Receiver {
         if let Some(size) = within(input, header.len) {
             self.stage = START;
             let payload = take(input, size);
-            mask.apply(payload);
+            mask.unmask(payload);
             return Ok(Some(match header.opcode {
                 Opcode::Close => self.closed(payload)?,
                 Opcode::Ping => Event::Ping(payload.into()),
@@ -417,7 +417,7 @@ impl Receiver {
         input: &mut &mut [u8],
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         let piece = take(input, at_most(input, u64::from(left)));
-        mask.apply(piece);
+        mask.unmask(piece);
         if let Some(control) = &mut self.control {
             control.extend(piece);
         }

@@ -70,7 +70,7 @@ impl Receiver {
         input: &mut &'b mut [u8],
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         let piece = input.get_mut(..at_most(input, left)).unwrap_or_default();
-        mask.apply(piece);
+        mask.unmask(piece);
         let left = left.saturating_sub(piece.len() as u64);
         let last = left == 0 && fin;
         let (size, verdict) = self.judge(piece, last);

@@ -1,0 +1,129 @@
+//! RFC 6455 section 5.3, what is short: inlined where it is called, with no look at a CPU feature.
+//!
+//! In two ways. In steps, nothing overlaps; but there is a branch for each bit of the length, and where
+//! lengths differ from one message to the next nobody can predict it. By its ends, a length costs a few
+//! branches; but where the two ends overlap, what is loaded over both soon after has to wait for both
+//! stores. So messages, which are of any length and go on elsewhere, are done by their ends; and in steps
+//! what a caller masks in place, who may do so again at once.
+//!
+//! Invariant: no byte meets the key twice.
+#![allow(unsafe_code)]
+#![allow(clippy::arithmetic_side_effects, reason = "sums of places within one slice")]
+#![allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
+
+use super::vector::{Vector, joined, load, step, store, turned};
+
+/// Up to this many bytes no dispatch pays.
+pub(super) const SHORT: usize = 128;
+
+/// Writes `len` bytes XOR the key: one step for each bit of the length, but for the branches that a length
+/// of 16 to 31, or of 64, would take in vain.
+///
+/// # Safety
+/// `len <= SHORT` readable bytes at `from` and writable ones at `to`, the two the same or apart, and what
+/// `V` needs.
+#[inline(always)]
+pub(super) unsafe fn by_steps<V: Vector>(key: u32, from: *const u8, to: *mut u8, len: usize) {
+    debug_assert!(len <= SHORT && V::LEN == 16);
+    // SAFETY: the caller's promise; `at` grows by the bits of `len`, from the highest on.
+    unsafe {
+        let mut at = 0;
+        if len >= 16 {
+            let wide = V::splat(key);
+            if len < 32 {
+                step::<V, 1>(wide, from, to, &mut at);
+            } else {
+                if len >= 64 {
+                    step::<V, 4>(wide, from, to, &mut at);
+                    if len == 128 {
+                        step::<V, 4>(wide, from, to, &mut at);
+                    }
+                    if len % 64 == 0 {
+                        return;
+                    }
+                }
+                if len & 32 != 0 {
+                    step::<V, 2>(wide, from, to, &mut at);
+                }
+                if len & 16 != 0 {
+                    step::<V, 1>(wide, from, to, &mut at);
+                }
+            }
+            if len % 16 == 0 {
+                return;
+            }
+        }
+        if len & 8 != 0 {
+            step::<u64, 1>(u64::splat(key), from, to, &mut at);
+        }
+        if len & 4 != 0 {
+            step::<u32, 1>(u32::splat(key), from, to, &mut at);
+        }
+        if len & 2 != 0 {
+            step::<u16, 1>(u16::splat(key), from, to, &mut at);
+        }
+        if len & 1 != 0 {
+            let key = if len & 2 == 0 { key } else { turned(key, 2) };
+            step::<u8, 1>(u8::splat(key), from, to, &mut at);
+        }
+    }
+}
+
+/// The same, as vectors from the first byte on and vectors up to the last. With `VERDICT`, whether what was
+/// written is ASCII.
+///
+/// # Safety
+/// As for [`by_steps`].
+#[inline(always)]
+pub(super) unsafe fn by_ends<V: Vector, const VERDICT: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    debug_assert!(len <= SHORT && V::LEN == 16);
+    // SAFETY: the caller's promise; each branch has a length that its vectors cover.
+    unsafe {
+        if len < 16 {
+            if len >= 8 {
+                ends::<u64, VERDICT, 1>(key, from, to, len)
+            } else if len >= 4 {
+                ends::<u32, VERDICT, 1>(key, from, to, len)
+            } else if len >= 2 {
+                ends::<u16, VERDICT, 1>(key, from, to, len)
+            } else {
+                len == 0 || ends::<u8, VERDICT, 1>(key, from, to, len)
+            }
+        } else if len > 64 {
+            ends::<V, VERDICT, 4>(key, from, to, len)
+        } else if len > 32 {
+            ends::<V, VERDICT, 2>(key, from, to, len)
+        } else {
+            ends::<V, VERDICT, 1>(key, from, to, len)
+        }
+    }
+}
+
+/// The first `N` vectors and the last `N`, all loaded before any is stored: a byte that both cover is
+/// stored twice, and the same.
+///
+/// # Safety
+/// As for [`by_steps`], with `len` from once to twice `N * V::LEN`.
+#[inline(always)]
+unsafe fn ends<V: Vector, const VERDICT: bool, const N: usize>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
+    debug_assert!(len >= N * V::LEN && len <= 2 * N * V::LEN);
+    let last = len - N * V::LEN;
+    // SAFETY: the caller's promise: `N` vectors lie within `..len`, from 0 on and from `last` on.
+    unsafe {
+        let heads = load::<V, N>(V::splat(key), from);
+        let tails = load::<V, N>(V::splat(turned(key, last)), from.add(last));
+        store(heads, to);
+        store(tails, to.add(last));
+        !VERDICT || joined(heads).or(joined(tails)).is_ascii()
+    }
+}
