@@ -36,6 +36,8 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(backend.apply(verdict, key, place), ascii, "{backend:?}");
             assert!(place == wanted, "{backend:?}");
         }
+        backend.unmask(key, place);
+        assert!(place == payload, "{backend:?}");
         copy.fill(0);
         backend.copy(key, &payload, &mut copy);
         assert!(copy == wanted, "{backend:?}");

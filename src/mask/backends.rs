@@ -71,6 +71,16 @@ impl Backend {
         unsafe { run(u32::from_le_bytes(key), place, place, len) }
     }
 
+    /// XORs in place what a read has brought.
+    pub fn unmask(&self, key: [u8; 4], piece: &mut [u8]) {
+        let (place, len) = (piece.as_mut_ptr(), piece.len());
+        let [long, _, short] = self.runs(len);
+        // What is short is done as where it is copied.
+        let run = if len > SHORT { long } else { short };
+        // SAFETY: one exclusive slice of `len` bytes, as both.
+        unsafe { run(u32::from_le_bytes(key), place, place, len) };
+    }
+
     /// Writes `from` XOR the key into `to`, as much as the shorter holds.
     pub fn copy(&self, key: [u8; 4], from: &[u8], to: &mut [u8]) {
         let len = from.len().min(to.len());
@@ -131,12 +141,12 @@ mod tests {
                         let (end, wanted) = (offset + len, &wanted[phase][..len]);
                         let mut key = KEY;
                         key.rotate_left(phase);
-                        let verdict = len % 2 == 0;
+                        let verdict = (len + phase) % 2 == 0;
                         let judged = backend.apply(verdict, key, &mut place.0[offset..end]);
                         assert_eq!(judged, !verdict || wanted.is_ascii());
                         assert!(&place.0[offset..end] == wanted, "{backend:?} {len} {offset}");
-                        // The guards, and back to the start for the next round.
-                        place.0[offset..end].copy_from_slice(&source.0[offset..end]);
+                        // Back to the start for the next round, and the guards.
+                        backend.unmask(key, &mut place.0[offset..end]);
                         assert!(place.0 == source.0, "{backend:?} {len} {offset}");
 
                         // Source and target are aligned apart from each other.

@@ -1,8 +1,7 @@
 //! RFC 6455 section 5.3: the one XOR loop, over whatever vectors the machine has.
 //!
-//! In place, the same with a verdict on what came out, or from one buffer into another: the three are
-//! one body. Up to [`SHORT`] bytes it is inlined where it is called and looks at no CPU feature (`short`).
-//! Beyond, the first and the last vector are loaded before anything is stored, and stored after all
+//! Up to [`SHORT`] bytes it is `short`, inlined where it is called. Beyond, in place, the same with a
+//! verdict on what came out, or from one buffer into another: the three are one body. The first and the last vector are loaded before anything is stored, and stored after all
 //! else, so that neither needs a loop of smaller steps and no byte meets the key twice; between
 //! them runs a loop that stores to aligned addresses only, since payloads never start aligned. What may
 //! be larger than a cache is done in blocks, the last one first.
@@ -188,7 +187,7 @@ unsafe fn longer_judged(key: u32, place: *mut u8, len: usize) -> bool {
 /// written last, and its start is what is looked at next.
 ///
 /// # Safety
-/// As for [`run`], with `len` of two blocks at least.
+/// As for [`run`], with `len > SHORT`.
 #[inline(never)]
 unsafe fn large<const VERDICT: bool, const COPY: bool>(
     key: u32,
@@ -243,6 +242,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
             }
             let (from, to) = (from.add(at), to.add(at));
             if VERDICT {
+                // Steps judge nothing.
                 return by_ends::<best::Short, true>(key, from, to, len - at) & ascii;
             }
             by_steps::<best::Short>(key, from, to, len - at);

@@ -1,10 +1,10 @@
 //! RFC 6455 section 5.3, what is short: inlined where it is called, with no look at a CPU feature.
 //!
 //! In two ways. In steps, nothing overlaps; but there is a branch for each bit of the length, and where
-//! lengths differ from one message to the next nobody can predict it. By its ends, a length costs a few
-//! branches; but where the two ends overlap, what is loaded over both soon after has to wait for both
-//! stores. So messages, which are of any length and go on elsewhere, are done by their ends; and in steps
-//! what a caller masks in place, who may do so again at once.
+//! lengths differ from one message to the next nobody can predict it. From both ends, a length costs a few
+//! branches; but a load across two of its stores, soon after, has to wait for both. So messages, which are
+//! of any length, are done from both ends; and in steps what a caller masks in place, who may do so again
+//! at once.
 //!
 //! Invariant: no byte meets the key twice.
 #![allow(unsafe_code)]
@@ -69,8 +69,7 @@ pub(super) unsafe fn by_steps<V: Vector>(key: u32, from: *const u8, to: *mut u8,
     }
 }
 
-/// The same, as vectors from the first byte on and vectors up to the last. With `VERDICT`, whether what was
-/// written is ASCII.
+/// The same, from both ends. With `VERDICT`, whether what was written is ASCII.
 ///
 /// # Safety
 /// As for [`by_steps`].
@@ -86,44 +85,51 @@ pub(super) unsafe fn by_ends<V: Vector, const VERDICT: bool>(
     unsafe {
         if len < 16 {
             if len >= 8 {
-                ends::<u64, VERDICT, 1>(key, from, to, len)
+                ends::<u64, VERDICT, 1, 0>(key, from, to, len)
             } else if len >= 4 {
-                ends::<u32, VERDICT, 1>(key, from, to, len)
+                ends::<u32, VERDICT, 1, 0>(key, from, to, len)
             } else if len >= 2 {
-                ends::<u16, VERDICT, 1>(key, from, to, len)
+                ends::<u16, VERDICT, 1, 0>(key, from, to, len)
             } else {
-                len == 0 || ends::<u8, VERDICT, 1>(key, from, to, len)
+                len == 0 || ends::<u8, VERDICT, 1, 0>(key, from, to, len)
             }
         } else if len > 64 {
-            ends::<V, VERDICT, 4>(key, from, to, len)
+            ends::<V, VERDICT, 4, 3>(key, from, to, len)
         } else if len > 32 {
-            ends::<V, VERDICT, 2>(key, from, to, len)
+            ends::<V, VERDICT, 2, 1>(key, from, to, len)
         } else {
-            ends::<V, VERDICT, 1>(key, from, to, len)
+            ends::<V, VERDICT, 1, 0>(key, from, to, len)
         }
     }
 }
 
-/// The first `N` vectors and the last `N`, all loaded before any is stored: a byte that both cover is
-/// stored twice, and the same.
+/// `N` vectors from the first byte on, the last `M` of those that would follow them side by side and are not
+/// the last, and one that ends with the last byte. All are loaded before any is stored: a byte that
+/// several cover is stored as often, and the same.
+///
+/// The last vector alone lies across others, and is stored first: who reads on from the first byte in
+/// words of 8 finds each in one store.
 ///
 /// # Safety
-/// As for [`by_steps`], with `len` from once to twice `N * V::LEN`.
+/// As for [`by_steps`], with `M < N` and `len` of `N` to `N + M + 1` vectors.
 #[inline(always)]
-unsafe fn ends<V: Vector, const VERDICT: bool, const N: usize>(
+unsafe fn ends<V: Vector, const VERDICT: bool, const N: usize, const M: usize>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
-    debug_assert!(len >= N * V::LEN && len <= 2 * N * V::LEN);
-    let last = len - N * V::LEN;
-    // SAFETY: the caller's promise: `N` vectors lie within `..len`, from 0 on and from `last` on.
+    debug_assert!(M < N && len >= N * V::LEN && len <= (N + M + 1) * V::LEN);
+    let last = len - V::LEN;
+    let tail = (len - 1) / V::LEN * V::LEN - M * V::LEN;
+    // SAFETY: the caller's promise: `N` vectors fit, the `M` end before the last byte, and one ends there.
     unsafe {
         let heads = load::<V, N>(V::splat(key), from);
-        let tails = load::<V, N>(V::splat(turned(key, last)), from.add(last));
+        let tails = load::<V, M>(V::splat(key), from.add(tail));
+        let end = load::<V, 1>(V::splat(turned(key, last)), from.add(last));
+        store(end, to.add(last));
+        store(tails, to.add(tail));
         store(heads, to);
-        store(tails, to.add(last));
-        !VERDICT || joined(heads).or(joined(tails)).is_ascii()
+        !VERDICT || joined(heads).or(joined(tails)).or(joined(end)).is_ascii()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The rooms beside this one name the machine's own; the integers here do what is too short for them.
 //!
-//! Invariant: `load` and `store` touch their bytes and no others.
+//! Invariant: a register is loaded from just its own bytes, and stored to them.
 #![allow(unsafe_code)]
 #![allow(clippy::arithmetic_side_effects, reason = "sums of places within one slice")]
 #![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
@@ -13,7 +13,7 @@
 /// `load` and `store` touch the `LEN` bytes at the address and no others. Every method needs the
 /// CPU feature that the implementation names.
 pub(super) unsafe trait Vector: Copy {
-    /// In bytes: a power of two, and a multiple of the key's four.
+    /// In bytes: a power of two; a multiple of the key's four where several follow each other.
     const LEN: usize;
 
     /// The key, over and over; its lowest byte belongs to the first byte.
