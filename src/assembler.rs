@@ -4,9 +4,9 @@
 //! as it comes; keeps count of bytes and fragments against the budget. In streamed delivery the
 //! buffer is that of a chunk, if any. Frame order is not judged here: `frame` did.
 //!
-//! Invariant: of what comes uncompressed, `capacity <= 2 * received`, and 9 more for a text at most,
-//! whatever length a frame declared; except in room that is lent, which a message leaves once it is
-//! not lent any more.
+//! Invariant: of what comes uncompressed, `capacity <= 2 * received`, and 9 more for a text at
+//! most, whatever length a frame declared; except in room that is lent, which a message leaves once
+//! it is not lent any more.
 
 use crate::compression::Inflation;
 use crate::config::{Config, Delivery};
@@ -27,7 +27,8 @@ const BLOCK: usize = 4096;
 const SMALL: usize = 4096;
 
 /// What is handed out with its room, and will bring it back, keeps this much more: an inflater is
-/// slow at the end of its room. Less than [`SMALL`], so it is still no larger than twice its content.
+/// slow at the end of its room. Less than [`SMALL`], so it is still no larger than twice its
+/// content.
 const SLACK: usize = 512;
 
 /// An unfinished message; between messages the room that the next one may use.

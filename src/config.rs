@@ -19,8 +19,8 @@ pub enum Delivery {
 
 /// The limits and choices of a connection. One value serves any number of connections.
 ///
-/// The five times are for a [`Keepalive`](crate::Keepalive) to watch: without one no Ping is sent, and
-/// no time ends anything.
+/// The five times are for a [`Keepalive`](crate::Keepalive) to watch: without one no Ping is sent,
+/// and no time ends anything.
 ///
 /// ```
 /// use sockless::Config;

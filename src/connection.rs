@@ -83,8 +83,8 @@ impl Connection {
         }
     }
 
-    /// The next event in `input`, which is left with what follows it; `None` when all of `input`
-    /// is consumed. Pings, the peer's Close and its mistakes are answered in `out`, after a Pong that
+    /// The next event in `input`, which is left with what follows it; `None` when all of `input` is
+    /// consumed. Pings, the peer's Close and its mistakes are answered in `out`, after a Pong that
     /// was held back, if `out` has room for it again.
     ///
     /// Call it until `None`, also when `input` is already empty. After [`Event::Close`] and
@@ -117,9 +117,9 @@ impl Connection {
         event
     }
 
-    /// Takes the input itself, not where it is kept, so that this can be two registers in the caller's
-    /// loop: each message waits to know where the one before it ends. Cold, so that this call lies
-    /// outside of that loop: whatever comes here costs more than a jump.
+    /// Takes the input itself, not where it is kept, so that this can be two registers in the
+    /// caller's loop: each message waits to know where the one before it ends. Cold, so that this
+    /// call lies outside of that loop: whatever comes here costs more than a jump.
     #[cold]
     #[inline(never)]
     fn receive_any<'b>(
@@ -202,8 +202,8 @@ impl Connection {
         self.sender.mask_in_place(kind, payload)
     }
 
-    /// A prepared message as bytes to write after what is in the output, and before anything else is
-    /// sent or received.
+    /// A prepared message as bytes to write after what is in the output, and before anything else
+    /// is sent or received.
     ///
     /// # Errors
     /// See [`Sender::prepared`].
@@ -225,9 +225,9 @@ impl Connection {
         self.sender.borrow_from(pool);
     }
 
-    /// Gives it back, so that the connection has none of it between messages. A codec that is in the
-    /// middle of a message stays there, and is dropped with it; what is here of an unfinished message
-    /// moves, unless it fills half of the room.
+    /// Gives it back, so that the connection has none of it between messages. A codec that is in
+    /// the middle of a message stays there, and is dropped with it; what is here of an unfinished
+    /// message moves, unless it fills half of the room.
     pub fn return_to(&mut self, pool: &mut Pool) {
         self.receiver.return_to(pool);
         #[cfg(feature = "deflate")]

@@ -18,8 +18,8 @@ use core::fmt;
 
 /// A read buffer of a fixed size, from which events are lent.
 ///
-/// What a handshake left in its input goes in first: copy it to [`room`](Self::room), which needs to
-/// be that large, and say how much by [`filled`](Self::filled).
+/// What a handshake left in its input goes in first: copy it to [`room`](Self::room), which needs
+/// to be that large, and say how much by [`filled`](Self::filled).
 ///
 /// ```
 /// use bytes::BytesMut;

@@ -199,8 +199,8 @@ impl Keepalive {
         }
     }
 
-    /// A Pong may stand behind a long message on a slow line, and so may the Ping: while bytes move,
-    /// the peer is not given up.
+    /// A Pong may stand behind a long message on a slow line, and so may the Ping: while bytes
+    /// move, the peer is not given up.
     fn pong_deadline(&self) -> Option<Duration> {
         let timeout = self.config.pong_timeout.filter(|_| self.waiting)?;
         self.pinged.max(self.heard).checked_add(timeout)

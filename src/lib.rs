@@ -63,9 +63,9 @@
 //!   bytes were chopped changes nothing.
 //! * **A failure is an event**, the last one. What came before it comes out first, and its Close is
 //!   in `out`. Caller mistakes are [`SendError`]s: they write nothing and change nothing.
-//! * **Everything that is held is bounded** by [`Config`]; nothing is reserved for a length that was
-//!   only declared. An idle connection owns no heap and is at most 128 bytes. [`bounds`] has every
-//!   limit, and the most that they add up to.
+//! * **Everything that is held is bounded** by [`Config`]; nothing is reserved for a length that
+//!   was only declared. An idle connection owns no heap and is at most 128 bytes. [`bounds`] has
+//!   every limit, and the most that they add up to.
 //!
 //! # Writing
 //!
@@ -93,8 +93,8 @@
 //!
 //! With feature `deflate`, a policy in `Config::deflate` is all it takes: the handshakes offer or
 //! choose, the connection compresses what is long enough and inflates what comes, within the same
-//! limits. Without context takeover, the default, nothing is held between messages, and a loop can lend
-//! all its connections one pair of codecs ([`Pool`]). A secret should not be compressed beside
+//! limits. Without context takeover, the default, nothing is held between messages, and a loop can
+//! lend all its connections one pair of codecs ([`Pool`]). A secret should not be compressed beside
 //! text that others chose: `Connection::compress` leaves messages as they are.
 //!
 //! # What is left to the caller

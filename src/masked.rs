@@ -10,8 +10,8 @@ use crate::frame::{HeaderBytes, LEN_16, MAX_HEADER};
 use crate::mask::{self, Mask};
 use bytes::BytesMut;
 
-/// Appends a frame that starts with the byte `first` and is not masked, if its length fits the second
-/// and `out` has room for it already; whether it did.
+/// Appends a frame that starts with the byte `first` and is not masked, if its length fits the
+/// second and `out` has room for it already; whether it did.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
 pub(crate) fn append_short(first: u8, payload: &[u8], out: &mut BytesMut) -> bool {

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use core::ops::{Deref, DerefMut};
 use core::{fmt, mem};
 
-/// Bytes of a message or of a control frame, unmasked. `Debug` shows how many: a peer's bytes have no
-/// place in a log.
+/// Bytes of a message or of a control frame, unmasked. `Debug` shows how many: a peer's bytes have
+/// no place in a log.
 pub struct Payload<'b>(Bin<'b>);
 
 enum Bin<'b> {

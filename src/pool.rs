@@ -2,10 +2,10 @@
 //! connections in turns.
 //!
 //! A message that does not lie whole in its input needs a buffer, one that is compressed a codec
-//! too. Neither belongs to a connection: without context takeover a message refers to nothing before
-//! it, so any codec will do. To make these takes longer than to use them on a short message, and a
-//! long one moves as its buffer grows. Whoever serves many connections in turns keeps one pool and
-//! lends it to the one whose turn it is; a lock or a hidden global has no place here.
+//! too. Neither belongs to a connection: without context takeover a message refers to nothing
+//! before it, so any codec will do. To make these takes longer than to use them on a short message,
+//! and a long one moves as its buffer grows. Whoever serves many connections in turns keeps one
+//! pool and lends it to the one whose turn it is; a lock or a hidden global has no place here.
 //!
 //! Invariant: what is kept here has forgotten every message.
 
@@ -21,8 +21,8 @@ use core::fmt;
 /// What is sent and received is the same without it; it only takes longer. The first connection to
 /// need something makes it. The room is handed out with a message that fills it; it comes back by
 /// [`Connection::recycle`](crate::Connection::recycle). Connections that agreed to context takeover
-/// have codecs of their own. A deflater is only of use to those with the same window and policy, and
-/// the one that was used last is kept.
+/// have codecs of their own. A deflater is only of use to those with the same window and policy,
+/// and the one that was used last is kept.
 ///
 /// A pool holds at most room for the longest message, as [`Config`](crate::Config) has it, and two
 /// codecs.
@@ -62,8 +62,8 @@ impl Pool {
         }
     }
 
-    /// How many bytes of a message have room without more being made. To get rid of what a very long
-    /// one left, drop the pool and make another.
+    /// How many bytes of a message have room without more being made. To get rid of what a very
+    /// long one left, drop the pool and make another.
     pub fn room(&self) -> usize {
         self.spare.room()
     }

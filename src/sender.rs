@@ -160,8 +160,8 @@ impl Sender {
     /// copy: `[header, payload]` in one vectored write. For servers.
     ///
     /// What is in the output goes before the header, whatever is sent next after the rest of that
-    /// payload: what a [`Connection`](crate::Connection) answers by itself, too, or it would be taken
-    /// for payload. A text must be UTF-8: the library does not see it.
+    /// payload: what a [`Connection`](crate::Connection) answers by itself, too, or it would be
+    /// taken for payload. A text must be UTF-8: the library does not see it.
     ///
     /// # Errors
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`]; [`SendError::MaskRequired`]

@@ -332,7 +332,8 @@ fn where_256_octets_were_agreed_only_runs_are_found() {
 }
 
 /// The tail may end a block and leave bits behind: no head of a stored block stands there. A
-/// dynamic block whose head ends in the zeros of the tail, and whose end-of-block code is nine ones.
+/// dynamic block whose head ends in the zeros of the tail, and whose end-of-block code is nine
+/// ones.
 // req: D7.2.2-01
 #[test]
 fn a_block_that_the_tail_ends_is_cut_short() {

@@ -1,5 +1,6 @@
-//! RFC 9112 section 11.1: no value that the application gives can end its line. Every byte, at every
-//! place where a value goes in, is refused before anything is written, or stays where it was put.
+//! RFC 9112 section 11.1: no value that the application gives can end its line. Every byte, at
+//! every place where a value goes in, is refused before anything is written, or stays where it was
+//! put.
 #![allow(missing_docs)]
 
 use bytes::BytesMut;

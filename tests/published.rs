@@ -21,7 +21,8 @@ use std::time::Duration;
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
-/// The header of a binary frame of `len` bytes, in its longest form, as the peer of `role` sends it.
+/// The header of a binary frame of `len` bytes, in its longest form, as the peer of `role` sends
+/// it.
 fn declaring(role: Role, len: u64) -> Vec<u8> {
     let mask: &[u8] = if role == Role::Server { &[0; 4] } else { &[] };
     let bit = if role == Role::Server { 0x80 } else { 0 };

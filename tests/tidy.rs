@@ -109,6 +109,22 @@ fn files_are_short() {
     }
 }
 
+/// What the formatter sees to in code. Drawings, examples and rows of tables are as wide as they
+/// are.
+#[test]
+fn prose_is_no_wider_than_code() {
+    for (path, text) in sources() {
+        let mut is_prose = true;
+        for line in text.lines().filter(|line| line.trim_start().starts_with("//")) {
+            is_prose ^= line.contains("// ```") || line.contains("//! ```");
+            let is_row = line.ends_with('|');
+            let fits = line.chars().count() <= 100;
+            assert!(fits || is_row || !is_prose, "{}: {line}", path.display());
+        }
+        assert!(is_prose, "{}: an example does not end", path.display());
+    }
+}
+
 #[test]
 fn the_core_names_no_socket_clock_or_thread() {
     for (path, text) in sources() {

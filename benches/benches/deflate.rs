@@ -2,14 +2,14 @@
 //!
 //! `flate2` is zlib-rs used plainly on the same data: one codec, reset for each message unless the
 //! context is taken over, into a buffer that is kept and large enough. It is the floor. Who hands
-//! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message, and fills it
-//! first, since safe code can inflate into nothing else; `zlib-rs-owned` leaves that out. Without
-//! takeover a loop lends its codecs to the connection whose turn it is, and the room for a message in
-//! any case (`Pool`), and so does `ours`; who keeps nothing between messages makes a codec and a
-//! buffer for each: `ours-fresh`, `flate2-fresh`.
-//! `ours-codec` is our codec alone, into a buffer that is kept: what is between it and `ours` is the
-//! connection's. `utf8` are messages marked as text, where `flate2` is followed by the check of
-//! `core::str`; so is `ours-and-core-str`, which had its own.
+//! messages out cannot keep the buffer: `flate2-owned` makes a new one for each message, and fills
+//! it first, since safe code can inflate into nothing else; `zlib-rs-owned` leaves that out.
+//! Without takeover a loop lends its codecs to the connection whose turn it is, and the room for a
+//! message in any case (`Pool`), and so does `ours`; who keeps nothing between messages makes a
+//! codec and a buffer for each: `ours-fresh`, `flate2-fresh`. `ours-codec` is our codec alone, into
+//! a buffer that is kept: what is between it and `ours` is the connection's. `utf8` are messages
+//! marked as text, where `flate2` is followed by the check of `core::str`; so is
+//! `ours-and-core-str`, which had its own.
 
 use bytes::BytesMut;
 use criterion::{
@@ -65,8 +65,8 @@ fn yawc(role: Role, takeover: bool, bytes: Vec<u8>) -> WebSocket<Wire> {
         .expect("options that fit")
 }
 
-/// Inflates a payload without its tail, read as every connection reads; how much it became. Not with
-/// `decompress_vec`, which fills all of the unused capacity each time it is called.
+/// Inflates a payload without its tail, read as every connection reads; how much it became. Not
+/// with `decompress_vec`, which fills all of the unused capacity each time it is called.
 fn plain_inflate(
     decoder: &mut Decompress,
     takeover: bool,
@@ -363,7 +363,8 @@ fn deflate(group: &mut Group<'_>, takeover: bool, size: usize, message: &[u8]) {
             BatchSize::PerIteration,
         );
     });
-    // Of 1 MiB of noise it drops the end: it takes a message that was read for one that was written.
+    // Of 1 MiB of noise it drops the end: it takes a message that was read for one that was
+    // written.
     if !takeover && wtx_sends(message) == message {
         let mut peer: adapter::Peer<_, _, false> =
             adapter::peer(adapter::compression::<false>(), adapter::Output::default());

@@ -4,10 +4,10 @@
 //! The floor is XOR in the widest registers of the machine, aligned in both groups. `safe` is what
 //! safe code takes.
 //!
-//! With `RUSTFLAGS="--cfg fuzzing"` there are two groups more, of payloads that are not aligned: each
-//! of our own bodies that this machine can run, without a verdict on whether what comes out is ASCII
-//! and with it. `safe-avx2` and `safe-avx512` are the safe code compiled for these features: it is
-//! safe until it is called.
+//! With `RUSTFLAGS="--cfg fuzzing"` there are two groups more, of payloads that are not aligned:
+//! each of our own bodies that this machine can run, without a verdict on whether what comes out is
+//! ASCII and with it. `safe-avx2` and `safe-avx512` are the safe code compiled for these features:
+//! it is safe until it is called.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use sockless::mask::Mask;
@@ -42,8 +42,8 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// Safe code: words, for the optimiser to make vectors of. With `VERDICT`, whether what comes out is
-/// ASCII.
+/// Safe code: words, for the optimiser to make vectors of. With `VERDICT`, whether what comes out
+/// is ASCII.
 #[inline(always)]
 fn safe<const VERDICT: bool>(payload: &mut [u8], key: [u8; 4]) -> bool {
     let pattern = u64::from(u32::from_ne_bytes(key)) * 0x1_0000_0001;

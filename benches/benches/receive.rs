@@ -4,16 +4,16 @@
 //! unmasks in place; a message larger than a read is copied once, and is unmasked then. Every peer
 //! reads the same wire.
 //!
-//! * `receive`: binary. A loop lends the room for a message (`Pool`), and `ours` gets it back once the
-//!   message is done with; `ours-fresh` makes a buffer for each. Of 1 MiB, also `ours-streamed`, in chunks that lie where they were read, and
-//!   `two-copies`: the wire into the scratch buffer and that into a kept message, with nothing
-//!   unmasked.
+//! * `receive`: binary. A loop lends the room for a message (`Pool`), and `ours` gets it back once
+//!   the message is done with; `ours-fresh` makes a buffer for each. Of 1 MiB, also
+//!   `ours-streamed`, in chunks that lie where they were read, and `two-copies`: the wire into the
+//!   scratch buffer and that into a kept message, with nothing unmasked.
 //! * `receive-in-place`: the bytes are in the scratch buffer already, as where a socket was read
 //!   into it; nothing is copied, by the floor neither. The peers read into buffers of their own:
 //!   what they do is the same as above.
 //! * `receive-any-length`: as `receive`, of any length from 0 to the one that is named: 20 reads of
-//!   messages in no order, more than a processor can learn by heart. What branches on a length cannot
-//!   predict it.
+//!   messages in no order, more than a processor can learn by heart. What branches on a length
+//!   cannot predict it.
 //! * `receive-pieces`: a message of 1 MiB in pieces of 64 KiB, which are there already. The floor
 //!   copies them into a kept buffer and unmasks that.
 //! * `receive-text-ascii`, `receive-text-mixed`: `unmask-simdutf8` does what the floor of `receive`

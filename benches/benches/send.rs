@@ -2,9 +2,9 @@
 //! with a key that is given (peers that draw their own keys say so in their name).
 //!
 //! The floor writes header and payload, and masks it, in a `Vec` with room for them;
-//! `floor-bytesmut` does the same in a [`BytesMut`]; `zeroed` masks into it while copying, as we do,
-//! but into room that is filled first, as safe code has to. Headers alone, and keys, have groups of their
-//! own.
+//! `floor-bytesmut` does the same in a [`BytesMut`]; `zeroed` masks into it while copying, as we
+//! do, but into room that is filled first, as safe code has to. Headers alone, and keys, have
+//! groups of their own.
 
 use bytes::{Bytes, BytesMut};
 use criterion::measurement::WallTime;

@@ -1,5 +1,5 @@
-//! `wtx` in memory: its own traits for streams and entropy, over the wire that every peer reads, and
-//! over an output.
+//! `wtx` in memory: its own traits for streams and entropy, over the wire that every peer reads,
+//! and over an output.
 
 use crate::{KEY, READ, Wire};
 use std::hint::black_box;

@@ -1,6 +1,6 @@
 // cargo run --example tokio_server
-//! An echo on tokio: `socket` lends its events, `socket/echo` answers them. Told to stop, it takes no
-//! more connections, says goodbye on those it has, and waits until their peers have, too.
+//! An echo on tokio: `socket` lends its events, `socket/echo` answers them. Told to stop, it takes
+//! no more connections, says goodbye on those it has, and waits until their peers have, too.
 
 mod socket;
 

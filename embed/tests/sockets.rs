@@ -99,7 +99,8 @@ fn completions() {
     }
 }
 
-/// Many peers at once, each sent its answers in small reads; a refused one and a lost one amid them.
+/// Many peers at once, each sent its answers in small reads; a refused one and a lost one amid
+/// them.
 #[test]
 fn a_crowd() {
     for name in ["std_server", "mio_server", "io_uring_server"] {

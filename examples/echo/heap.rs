@@ -1,5 +1,5 @@
-//! What a heap keeps: glibc gives back the end of it alone, so that one small block there holds on to
-//! all that is free below. A loop that has nothing to do may ask for the rest.
+//! What a heap keeps: glibc gives back the end of it alone, so that one small block there holds on
+//! to all that is free below. A loop that has nothing to do may ask for the rest.
 
 /// Gives free memory back to the system, where the C library can be asked to.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -7,10 +7,10 @@
 //! With `--features deflate` it compresses, as `--help` tells.
 //!
 //! One thread, readiness from `mio`, and for all connections together one buffer to read into, one
-//! to write from, and one pool for what is assembled or compressed. A turn of a peer is at most one read, whatever that brings,
-//! and one write of all there is to say. Between its turns a peer owns its [`Peer`] and nothing else,
-//! unless it is in the middle of a message, or did not take all that was written to it: then the rest
-//! is its backlog, and it is not read from until that is gone.
+//! to write from, and one pool for what is assembled or compressed. A turn of a peer is at most one
+//! read, whatever that brings, and one write of all there is to say. Between its turns a peer owns
+//! its [`Peer`] and nothing else, unless it is in the middle of a message, or did not take all that
+//! was written to it: then the rest is its backlog, and it is not read from until that is gone.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it says where it listens")]
 
 #[path = "../common/deflate.rs"]
@@ -82,8 +82,8 @@ struct Echo {
     /// does no harm.
     peers: Vec<Option<Peer>>,
     vacant: Vec<usize>,
-    /// Whose socket may hold more than one read took: each stands here once, and `waits`. If it leaves
-    /// meanwhile, its slot is vacant when its turn would have come.
+    /// Whose socket may hold more than one read took: each stands here once, and `waits`. If it
+    /// leaves meanwhile, its slot is vacant when its turn would have come.
     unread: Vec<usize>,
     /// Whether somebody may wait to be accepted.
     knocking: bool,
@@ -135,8 +135,8 @@ impl Echo {
                     Token(slot) => self.turn(slot, event.is_read_closed()),
                 }
             }
-            // One after the other: who has more is served again when all who are ready have been asked
-            // for.
+            // One after the other: who has more is served again when all who are ready have been
+            // asked for.
             for slot in mem::take(&mut self.unread) {
                 match self.peers[slot].as_mut() {
                     Some(peer) => {

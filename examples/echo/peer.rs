@@ -130,8 +130,8 @@ impl Peer {
                 Some(_) => going = false, // its response is in `out`
             }
         }
-        // What follows the request are frames. The input is the loop's own, so that it need not be in
-        // memory.
+        // What follows the request are frames. The input is the loop's own, so that it need not be
+        // in memory.
         let (mut input, farewell) = (input, farewell.as_ref());
         if let State::Open(connection, streaming) = &mut self.state {
             connection.borrow_from(pool);

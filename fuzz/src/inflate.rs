@@ -4,8 +4,8 @@ use sockless::deflate::{InflateError, Inflater, Limits};
 
 pub const LIMITS: Limits = Limits { max_message: 1 << 16, max_ratio: None };
 
-/// What comes of a payload in pieces, `most` bytes at a time, into a vector that is dirty beyond its
-/// end.
+/// What comes of a payload in pieces, `most` bytes at a time, into a vector that is dirty beyond
+/// its end.
 pub fn inflate(
     inflater: &mut Inflater,
     pieces: &[&[u8]],

@@ -1,4 +1,5 @@
-//! A client and a server that meet: what each application gives is drawn, and so is what carries it.
+//! A client and a server that meet: what each application gives is drawn, and so is what carries
+//! it.
 
 use crate::{keys, logged};
 use bytes::{Bytes, BytesMut};

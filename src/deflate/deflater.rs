@@ -140,8 +140,8 @@ impl Deflater {
     }
 }
 
-/// Appends `piece` in stored blocks, and `STORED` with its `TAIL`: what DEFLATE has for data that is
-/// not compressed.
+/// Appends `piece` in stored blocks, and `STORED` with its `TAIL`: what DEFLATE has for data that
+/// is not compressed.
 fn store(piece: &[u8], out: &mut BytesMut) {
     for block in piece.chunks(usize::from(u16::MAX)).chain([&[][..]]) {
         let len = u16::try_from(block.len()).unwrap_or(u16::MAX);

@@ -1,7 +1,7 @@
 //! RFC 1951 leaves to the compressor how hard it looks, and RFC 7692 too: zlib's level and memory.
 //!
-//! What a [`Policy`](super::Policy) says of it, in one octet, so that an idle connection can keep it
-//! where its codec was.
+//! What a [`Policy`](super::Policy) says of it, in one octet, so that an idle connection can keep
+//! it where its codec was.
 //!
 //! Invariant: the level is 0 to 9, the memory 1 to 9.
 

@@ -17,11 +17,11 @@
 //! # Blocks marked as final
 //!
 //! A block with BFINAL set ends a DEFLATE data set (RFC 1951 section 3.2.3), not the message, nor
-//! the connection's use of compression (section 7.2.3.4). What follows it, in the same message or in
-//! the next, is a data set of its own: it begins on the next octet, with an empty window. That is
-//! how compressors make them, which can be finished but not continued; a reference across a final
-//! block fails. As everywhere, the payload ends with the first octet of an empty stored block,
-//! which "is necessary to allow the payload to be decompressed in the same manner".
+//! the connection's use of compression (section 7.2.3.4). What follows it, in the same message or
+//! in the next, is a data set of its own: it begins on the next octet, with an empty window. That
+//! is how compressors make them, which can be finished but not continued; a reference across a
+//! final block fails. As everywhere, the payload ends with the first octet of an empty stored
+//! block, which "is necessary to allow the payload to be decompressed in the same manner".
 //!
 //! # The window
 //!
@@ -37,9 +37,9 @@
 //!
 //! Without context takeover it makes and drops an inflater, 0.3 to 0.5 µs, most of which zlib-rs
 //! spends on clearing and copying tables; unless one is lent (`Pool`), or the payload is whole and
-//! all of it is `stored`. The rest is zlib-rs's own time, and less for what did not compress: what is
-//! inflated is written where the message will lie (`spare`), into room that grows by what the octets
-//! so far came to.
+//! all of it is `stored`. The rest is zlib-rs's own time, and less for what did not compress: what
+//! is inflated is written where the message will lie (`spare`), into room that grows by what the
+//! octets so far came to.
 
 use super::stored::{self, BLOCK_TYPE, HEADER};
 use super::{Context, spare};
@@ -183,8 +183,9 @@ impl Inflater {
         self.inflated
     }
 
-    /// Inflates `input`, the next piece of a message's payload, onto the end of `message`, by `most`
-    /// bytes at most: [`CHUNK`] where chunks are handed out, any number where the whole is awaited.
+    /// Inflates `input`, the next piece of a message's payload, onto the end of `message`, by
+    /// `most` bytes at most: [`CHUNK`] where chunks are handed out, any number where the whole is
+    /// awaited.
     ///
     /// The vector grows with what came, not with what was declared, and never beyond the limit. It
     /// may be taken away between calls.
@@ -222,7 +223,8 @@ impl Inflater {
     }
 
     /// Makes room for what `input` may come to, by what the message came to so far: the vector is
-    /// not cleared, and what is too much costs nothing. What another message has left is tried first.
+    /// not cleared, and what is too much costs nothing. What another message has left is tried
+    /// first.
     fn reserve(&self, input: &[u8], message: &mut Vec<u8>, most: usize) {
         if self.wire == 0 && spare::room(message) >= input.len().saturating_add(SLOW) {
             return;

@@ -6,8 +6,8 @@
 //! UTF-8 are not their business, nor is anything kept here between calls: this room knows no
 //! connection.
 //!
-//! Invariant: without context takeover nothing outlives a message but a codec that is lent, which has
-//! forgotten it.
+//! Invariant: without context takeover nothing outlives a message but a codec that is lent, which
+//! has forgotten it.
 //!
 //! # What it costs
 //!
@@ -22,9 +22,9 @@
 //! | `memory` 5 | 148 | 150 | 154 | 162 | 178 | 210 | 274 |
 //! | `memory` 1 | 135 | 137 | 141 | 149 | 165 | 197 | 261 |
 //!
-//! Without context takeover, those of a [`Pool`](crate::Pool), lent to one connection after the other,
-//! save the 6 µs and 0.5 µs in which these two are made, a third of what a message of 1 KiB takes to
-//! be compressed.
+//! Without context takeover, those of a [`Pool`](crate::Pool), lent to one connection after the
+//! other, save the 6 µs and 0.5 µs in which these two are made, a third of what a message of 1 KiB
+//! takes to be compressed.
 //!
 //! With the feature `std` this comes from the global allocator. Without it, zlib-rs calls the C
 //! functions `posix_memalign`, `calloc` and `free` (off Unix, `malloc` for the first), which the

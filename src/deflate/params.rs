@@ -89,12 +89,14 @@ impl Offer {
     ///
     /// ```
     /// use sockless::deflate::{Offer, ParamsError};
-    /// let offer = Offer::parse([("client_max_window_bits", None), ("server_max_window_bits", Some("10"))])?;
+    /// let bits = [("client_max_window_bits", None), ("server_max_window_bits", Some("10"))];
+    /// let offer = Offer::parse(bits)?;
     /// assert_eq!(
     ///     offer.to_string(),
     ///     "permessage-deflate; server_max_window_bits=10; client_max_window_bits"
     /// );
-    /// assert_eq!(Offer::parse([("server_max_window_bits", Some("010"))]), Err(ParamsError::BadValue));
+    /// let offer = Offer::parse([("server_max_window_bits", Some("010"))]);
+    /// assert_eq!(offer, Err(ParamsError::BadValue));
     /// # Ok::<(), ParamsError>(())
     /// ```
     pub fn parse<N, V>(

@@ -1,14 +1,14 @@
 //! RFC 6455 in your runtime: how to embed this crate, on one page.
 //!
-//! Whatever moves your bytes, it does the same few things around a [`Connection`](crate::Connection):
-//! read, hand over, write, look at the clock, end well. Each is a snippet here, compiled and run;
-//! the programs in `embed/examples` are made of them. Who comes from tungstenite finds their calls
-//! in [`tungstenite`].
+//! Whatever moves your bytes, it does the same few things around a
+//! [`Connection`](crate::Connection): read, hand over, write, look at the clock, end well. Each is
+//! a snippet here, compiled and run; the programs in `embed/examples` are made of them. Who comes
+//! from tungstenite finds their calls in [`tungstenite`].
 //!
 //! # The loop
 //!
-//! One read, all of its events, one write. A message that lies whole in the read is lent from it, so
-//! it can be answered while it is held; nothing of the read is left over for the next.
+//! One read, all of its events, one write. A message that lies whole in the read is lent from it,
+//! so it can be answered while it is held; nothing of the read is left over for the next.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -55,8 +55,8 @@
 //!
 //! # Opening
 //!
-//! A handshake takes input as a connection does. When it gives its verdict, what is left of the input
-//! is the first frames: hand them to the connection before you read again.
+//! A handshake takes input as a connection does. When it gives its verdict, what is left of the
+//! input is the first frames: hand them to the connection before you read again.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -97,8 +97,8 @@
 //! # assert!(matches!(stage, Stage::Open(_)) && out.ends_with(b"\r\n\r\n\x8a\x01p"));
 //! ```
 //!
-//! Where this is a function of its own, the borrow of the input ends with it: return how much is left
-//! (`size - input.len()..size`), not the slice.
+//! Where this is a function of its own, the borrow of the input ends with it: return how much is
+//! left (`size - input.len()..size`), not the slice.
 //!
 //! A client is [`Client::start`](crate::handshake::Client::start), its request written, its answer
 //! read, in the same way. Where something else speaks HTTP (hyper, axum, h2), feature `http` takes
@@ -114,8 +114,8 @@
 //! [`Payload::into_bytes`](crate::Payload::into_bytes) is free then.
 //!
 //! Such a buffer is made for each message, and moves as the message grows. A loop keeps a
-//! [`Pool`](crate::Pool) for all its connections instead, lends what is in it to the one whose turn it
-//! is, and takes back what it has done with:
+//! [`Pool`](crate::Pool) for all its connections instead, lends what is in it to the one whose turn
+//! it is, and takes back what it has done with:
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -138,8 +138,8 @@
 //! ```
 //!
 //! A message of 1 MiB takes 0.6 to 0.75 of the time then, a compressed one of 140 bytes 0.6. An
-//! unfinished message leaves the room at the end of the turn, unless it fills half of it: nobody can
-//! hold by a header what another's message has filled.
+//! unfinished message leaves the room at the end of the turn, unless it fills half of it: nobody
+//! can hold by a header what another's message has filled.
 //!
 //! An `async fn next(&mut self) -> Event<'_>` cannot refill, in a loop, the buffer that its event
 //! borrows. [`Inbox`](crate::Inbox) holds the buffer for it: `advance`, then `event`.
@@ -150,8 +150,8 @@
 //! write, do not read.** Then `out` holds at most what one read asks for. It is a rule for answers:
 //! two sides that both wait to write more than the buffers between them hold, and do not read until
 //! then, wait for ever. Who sends much by itself reads meanwhile, up to a limit of what may wait.
-//! Pongs keep to a limit by themselves ([`Config::high_water`](crate::Config::high_water)): only the
-//! newest is remembered, and `flush` writes it when the backlog is gone.
+//! Pongs keep to a limit by themselves ([`Config::high_water`](crate::Config::high_water)): only
+//! the newest is remembered, and `flush` writes it when the backlog is gone.
 //!
 //! ```
 //! use bytes::{Buf, BytesMut};
@@ -182,11 +182,12 @@
 //! # Ok::<(), io::Error>(())
 //! ```
 //!
-//! In async code this is `write_buf`, which counts what is gone even if it is cancelled; `write_all`
-//! and `clear` would send bytes twice. What you push to others, as in a chat, has no such brake: give
-//! each member a queue of [`Prepared`](crate::Prepared), of a fixed length, and drop who falls behind
-//! it. Take the bytes of one ([`prepared`](crate::Connection::prepared)) when its turn to be written
-//! comes: of those taken earlier some might follow a Close. `examples/server` does so.
+//! In async code this is `write_buf`, which counts what is gone even if it is cancelled;
+//! `write_all` and `clear` would send bytes twice. What you push to others, as in a chat, has no
+//! such brake: give each member a queue of [`Prepared`](crate::Prepared), of a fixed length, and
+//! drop who falls behind it. Take the bytes of one ([`prepared`](crate::Connection::prepared)) when
+//! its turn to be written comes: of those taken earlier some might follow a Close.
+//! `examples/server` does so.
 //!
 //! # Timeouts
 //!
@@ -235,9 +236,9 @@
 //!
 //! # The end
 //!
-//! Once [`want`](crate::Connection::want) says something else than `Read`: write, shut down writing,
-//! read and drop until the end or a deadline, close. To close at once, with input unread, resets the
-//! connection and can destroy the Close on its way.
+//! Once [`want`](crate::Connection::want) says something else than `Read`: write, shut down
+//! writing, read and drop until the end or a deadline, close. To close at once, with input unread,
+//! resets the connection and can destroy the Close on its way.
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -272,14 +273,15 @@
 //! `Timeout` or the transport's error: log that with it.
 //!
 //! A server that is to stop takes no more connections, calls `close` with
-//! [`GOING_AWAY`](crate::CloseCode::GOING_AWAY) on each that it has, and goes on with the loop: what
-//! was sent before still arrives, and the timers' `Phase::Closing` bounds the wait for the answers.
+//! [`GOING_AWAY`](crate::CloseCode::GOING_AWAY) on each that it has, and goes on with the loop:
+//! what was sent before still arrives, and the timers' `Phase::Closing` bounds the wait for the
+//! answers.
 //!
 //! # TLS
 //!
-//! TLS is a transport like any other: hand its plaintext to `receive`, give it `out` to encrypt. The
-//! loop at the top takes a `rustls::Stream` as it takes a `TcpStream`; an async one goes where its
-//! socket went. Send the server's name (SNI), and end with its `close_notify` before the TCP
+//! TLS is a transport like any other: hand its plaintext to `receive`, give it `out` to encrypt.
+//! The loop at the top takes a `rustls::Stream` as it takes a `TcpStream`; an async one goes where
+//! its socket went. Send the server's name (SNI), and end with its `close_notify` before the TCP
 //! shutdown.
 //!
 //! # Compression
@@ -298,16 +300,16 @@
 //!
 //! Messages are compressed each on its own, so an idle connection holds nothing; takeover shrinks
 //! small messages further and costs some 300 KiB a connection. Without it a codec is made for each
-//! message, which takes longer than a short one takes to compress: a [`Pool`](crate::Pool), as above,
-//! lends its codecs too. The limits below count what a message inflates to. Leave secrets
+//! message, which takes longer than a short one takes to compress: a [`Pool`](crate::Pool), as
+//! above, lends its codecs too. The limits below count what a message inflates to. Leave secrets
 //! uncompressed beside text that others chose (`Connection::compress`).
 //!
 //! # Limits
 //!
-//! All are in [`Config`](crate::Config), one value for any number of connections, and all have finite
-//! defaults: 1 MiB a message and a frame, 16 KiB a head, 10 s for each handshake.
-//! For messages larger than memory, [`Delivery::Streamed`](crate::Delivery::Streamed) hands out
-//! pieces as they come. How many connections there may be is yours to say.
+//! All are in [`Config`](crate::Config), one value for any number of connections, and all have
+//! finite defaults: 1 MiB a message and a frame, 16 KiB a head, 10 s for each handshake. For
+//! messages larger than memory, [`Delivery::Streamed`](crate::Delivery::Streamed) hands out pieces
+//! as they come. How many connections there may be is yours to say.
 //!
 //! ```
 //! # use bytes::BytesMut;
@@ -324,9 +326,9 @@
 //!
 //! # Halves on two tasks
 //!
-//! [`split`](crate::Connection::split) gives a half that receives and a half that sends, with no lock
-//! between them. What the one owes the peer goes to the other as a small value, in one slot: a newer
-//! one is merged, so nothing queues however many Pings come.
+//! [`split`](crate::Connection::split) gives a half that receives and a half that sends, with no
+//! lock between them. What the one owes the peer goes to the other as a small value, in one slot: a
+//! newer one is merged, so nothing queues however many Pings come.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -364,9 +366,9 @@
 //! # Programs to copy from
 //!
 //! In `embed/examples`, all holding one conversation to the letter: `std_server` and `std_client`
-//! (threads), `mio_server` and `mio_client` (readiness), `io_uring_server` (completions), and those on
-//! tokio, TLS, axum, hyper, HTTP/2 and HTTP/3. `embed/wasm` is a module for any host of WebAssembly,
-//! `embed/firmware` an echo for a microcontroller without an allocator. `examples/echo`, `server` and
-//! `wscat` are whole programs.
+//! (threads), `mio_server` and `mio_client` (readiness), `io_uring_server` (completions), and those
+//! on tokio, TLS, axum, hyper, HTTP/2 and HTTP/3. `embed/wasm` is a module for any host of
+//! WebAssembly, `embed/firmware` an echo for a microcontroller without an allocator.
+//! `examples/echo`, `server` and `wscat` are whole programs.
 
 pub mod tungstenite;

@@ -1,8 +1,9 @@
 //! RFC 6455 for users of tungstenite: their calls (0.30) and what takes their place.
 //!
-//! The difference in one sentence: tungstenite owns the stream and a buffer on each side of it; here
-//! you own all three, and a connection is 128 bytes that say what the bytes mean. So what was one
-//! call is often two, one that decides and one, yours, that moves bytes; and a runtime needs no fork.
+//! The difference in one sentence: tungstenite owns the stream and a buffer on each side of it;
+//! here you own all three, and a connection is 128 bytes that say what the bytes mean. So what was
+//! one call is often two, one that decides and one, yours, that moves bytes; and a runtime needs no
+//! fork.
 //!
 //! | tungstenite | sockless |
 //! |---|---|

@@ -3,7 +3,8 @@
 //! It is built from the request, and every mistake surfaces while it is built: nothing has been
 //! consumed or written by then. Writing it cannot fail, but for the origin, which is the client's.
 //!
-//! Invariant: the subprotocol is one that the request offers, and so is what is agreed of extensions.
+//! Invariant: the subprotocol is one that the request offers, and so is what is agreed of
+//! extensions.
 
 use super::agreement::Agreement;
 use super::field::{FieldError, FieldLines};
@@ -87,8 +88,9 @@ impl<'r> Accept<'r> {
         Ok(self)
     }
 
-    /// Allows these origins, each `scheme://host[:port]`, instead of the host that is asked. Each is
-    /// compared whole, and `null` is none; a request without an Origin comes from no page and passes.
+    /// Allows these origins, each `scheme://host[:port]`, instead of the host that is asked. Each
+    /// is compared whole, and `null` is none; a request without an Origin comes from no page and
+    /// passes.
     ///
     /// # Errors
     /// [`FieldError::Origin`] if one of them is no origin, or has a `*`: it would never match.

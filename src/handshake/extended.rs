@@ -41,8 +41,8 @@ impl Request<'static> {
     ///
     /// The limits are those of a head that came as bytes. `:authority` stands where Host did, and
     /// for the origin of a page too. A Host beside it may be there only if it is the same (RFC 9113
-    /// section 8.3.1). A Cookie that was split into several fields is one again, and the last (section
-    /// 8.2.3).
+    /// section 8.3.1). A Cookie that was split into several fields is one again, and the last
+    /// (section 8.2.3).
     ///
     /// ```
     /// use sockless::handshake::{Accept, PseudoHeaders, Request};

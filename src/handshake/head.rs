@@ -82,8 +82,8 @@ pub(super) trait Lines {
     /// The start line. False: this was not it, the next one may be.
     fn start(&mut self, head: &[u8], line: Span) -> Result<bool, Self::Error>;
 
-    /// A field, both parts of which lie in the head: its name is a token, its value trimmed and free
-    /// of control characters but HTAB.
+    /// A field, both parts of which lie in the head: its name is a token, its value trimmed and
+    /// free of control characters but HTAB.
     fn field(&mut self, head: &[u8], name: &[u8], value: &[u8]);
 
     /// The blank line. False: another head follows.
@@ -310,8 +310,8 @@ impl Scanner {
     }
 }
 
-/// The line at `start` without its CRLF, if all of it has come, and where the next one starts: which
-/// must not wait for what is in this one.
+/// The line at `start` without its CRLF, if all of it has come, and where the next one starts:
+/// which must not wait for what is in this one.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "in registers, a line takes a few instructions")]
 fn whole_line<'h>(

@@ -58,8 +58,8 @@ fn split(origin: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((scheme, rest.strip_prefix(b"://")?))
 }
 
-/// Whether `text` is an origin that a list may hold. A host may have a `*` (RFC 3986 section 3.2.2);
-/// who writes one in a list means any host, and would wait for a match in vain.
+/// Whether `text` is an origin that a list may hold. A host may have a `*` (RFC 3986 section
+/// 3.2.2); who writes one in a list means any host, and would wait for a match in vain.
 pub(super) fn is_origin(text: &str) -> bool {
     Origin::parse(text.as_bytes()).is_some() && !text.contains('*')
 }

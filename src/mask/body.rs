@@ -1,10 +1,11 @@
 //! RFC 6455 section 5.3: the one XOR loop, over whatever vectors the machine has.
 //!
-//! Up to [`SHORT`] bytes it is `short`, inlined where it is called. Beyond, in place, the same with a
-//! verdict on what came out, or from one buffer into another: the three are one body. The first and the last vector are loaded before anything is stored, and stored after all
-//! else, so that neither needs a loop of smaller steps and no byte meets the key twice; between
-//! them runs a loop that stores to aligned addresses only, since payloads never start aligned. What may
-//! be larger than a cache is done in blocks, the last one first.
+//! Up to [`SHORT`] bytes it is `short`, inlined where it is called. Beyond, in place, the same with
+//! a verdict on what came out, or from one buffer into another: the three are one body. The first
+//! and the last vector are loaded before anything is stored, and stored after all else, so that
+//! neither needs a loop of smaller steps and no byte meets the key twice; between them runs a loop
+//! that stores to aligned addresses only, since payloads never start aligned. What may be larger
+//! than a cache is done in blocks, the last one first.
 //!
 //! Invariant: reads stay within `from..from + len`, writes within `to..to + len`.
 #![allow(unsafe_code)]
@@ -23,7 +24,8 @@ use super::vector::{Vector, joined, step, turned};
 /// From this many bytes on, aligned stores pay for two vectors that overlap.
 const ALIGNED: usize = 512;
 
-/// From this many bytes on, the nearest cache may not hold all; and how much is done at a time then.
+/// From this many bytes on, the nearest cache may not hold all; and how much is done at a time
+/// then.
 pub(super) const LARGE: usize = 32 << 10;
 pub(super) const BLOCK: usize = 8 << 10;
 
@@ -31,8 +33,8 @@ pub(super) const BLOCK: usize = 8 << 10;
 #[cfg(feature = "alloc")]
 pub(super) const READ: usize = 16 << 10;
 
-/// Beyond this many bytes, most come from the cache behind the nearest (which has 32 to 48 KiB, as a
-/// rule), and no sooner in the widest vectors than in others.
+/// Beyond this many bytes, most come from the cache behind the nearest (which has 32 to 48 KiB, as
+/// a rule), and no sooner in the widest vectors than in others.
 pub(super) const BEHIND: usize = 56 << 10;
 
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
@@ -42,9 +44,9 @@ const FAR: usize = 4 << 10;
 const AHEAD: usize = 256;
 const LINE: usize = 64;
 
-/// With a short message of a read, the two lines that lie so far behind its start are fetched: a read of
-/// many leaves the next ones in the second cache, where what a processor does unasked comes late for steps
-/// this short. Below `TINY` bytes nothing is gained, nor beyond [`SHORT`].
+/// With a short message of a read, the two lines that lie so far behind its start are fetched: a
+/// read of many leaves the next ones in the second cache, where what a processor does unasked comes
+/// late for steps this short. Below `TINY` bytes nothing is gained, nor beyond [`SHORT`].
 #[cfg(feature = "alloc")]
 const NEXT: usize = 384;
 #[cfg(feature = "alloc")]
@@ -58,13 +60,14 @@ pub(super) fn apply(key: u32, piece: &mut [u8]) {
     unsafe { run::<false>(key, place, place, len) }
 }
 
-/// The same for what a read has brought (`short`, [`READ`]). With `VERDICT`, whether what came out is ASCII.
+/// The same for what a read has brought (`short`, [`READ`]). With `VERDICT`, whether what came out
+/// is ASCII.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
     let (place, len) = (piece.as_mut_ptr(), piece.len());
-    // SAFETY: one exclusive slice of `len` bytes, as both; of each branch it needs the length that is
-    // tested.
+    // SAFETY: one exclusive slice of `len` bytes, as both; of each branch it needs the length that
+    // is tested.
     unsafe {
         if len <= SHORT {
             if len >= TINY {
@@ -116,8 +119,8 @@ pub(super) fn append_to_output(key: u32, from: &[u8], onto: &mut BytesMut) {
     unsafe { onto.set_len(onto.len() + from.len()) };
 }
 
-/// Appends two bytes and `from` as it is, where that is no longer than [`SHORT`] and there is room for
-/// it already; whether it did. Nothing is called: a copy is a mask of zeros.
+/// Appends two bytes and `from` as it is, where that is no longer than [`SHORT`] and there is room
+/// for it already; whether it did. Nothing is called: a copy is a mask of zeros.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) -> bool {
@@ -125,8 +128,8 @@ pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) ->
     if from.len() > SHORT || header.len() + from.len() > room.len() {
         return false;
     }
-    // SAFETY: the room is that long, as was just seen, and exclusive, so that `from` does not overlap
-    // it; `by_ends` asks for no more than `SHORT` bytes.
+    // SAFETY: the room is that long, as was just seen, and exclusive, so that `from` does not
+    // overlap it; `by_ends` asks for no more than `SHORT` bytes.
     unsafe {
         let to = room.as_mut_ptr().cast::<u8>();
         to.cast::<[u8; 2]>().write(header);
@@ -156,8 +159,8 @@ unsafe fn run<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: usi
     }
 }
 
-/// More than [`SHORT`] bytes, called where the short are inlined; in blocks from `MANY` on. It returns
-/// nothing, so that it can end in a jump.
+/// More than [`SHORT`] bytes, called where the short are inlined; in blocks from `MANY` on. It
+/// returns nothing, so that it can end in a jump.
 ///
 /// # Safety
 /// As for [`run`], with `len > SHORT`.
@@ -212,8 +215,8 @@ unsafe fn large<const VERDICT: bool, const COPY: bool>(
         let at = if end < 2 * BLOCK { 0 } else { end - BLOCK };
         // Back to where the stores are aligned, or the start is. The address is only looked at.
         let at = at - at.min((to as usize).wrapping_add(at) % LINE);
-        // SAFETY: the caller's promise; the blocks lie in `..len`, side by side, and none is shorter
-        // than `BLOCK - LINE`, which is more than `SHORT`.
+        // SAFETY: the caller's promise; the blocks lie in `..len`, side by side, and none is
+        // shorter than `BLOCK - LINE`, which is more than `SHORT`.
         ascii &= unsafe {
             let (key, from, to) = (turned(key, at), from.add(at), to.add(at));
             if len > BEHIND {
@@ -269,8 +272,9 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
         tail.store(to.add(last));
         let ascii = !VERDICT || seen.or(head.or(tail)).is_ascii();
         if !ascii {
-            // It is read again at once, to be validated, in steps that lie across the aligned stores:
-            // those would wait for the first of them, since a load is served by one store or by none.
+            // It is read again at once, to be validated, in steps that lie across the aligned
+            // stores: those would wait for the first of them, since a load is served by one store
+            // or by none.
             next.store(to.add(V::LEN));
         }
         ascii

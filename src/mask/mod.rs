@@ -78,8 +78,8 @@ impl Mask {
         self.turn(piece.len());
     }
 
-    /// [`apply`](Self::apply) for what a read has brought: lengths that nobody can predict, and bytes that
-    /// may not be near.
+    /// [`apply`](Self::apply) for what a read has brought: lengths that nobody can predict, and
+    /// bytes that may not be near.
     #[cfg(feature = "alloc")]
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]

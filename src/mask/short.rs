@@ -1,10 +1,10 @@
 //! RFC 6455 section 5.3, what is short: inlined where it is called, with no look at a CPU feature.
 //!
-//! In two ways. In steps, nothing overlaps; but there is a branch for each bit of the length, and where
-//! lengths differ from one message to the next nobody can predict it. From both ends, a length costs a few
-//! branches; but a load across two of its stores, soon after, has to wait for both. So messages, which are
-//! of any length, are done from both ends; and in steps what a caller masks in place, who may do so again
-//! at once.
+//! In two ways. In steps, nothing overlaps; but there is a branch for each bit of the length, and
+//! where lengths differ from one message to the next nobody can predict it. From both ends, a
+//! length costs a few branches; but a load across two of its stores, soon after, has to wait for
+//! both. So messages, which are of any length, are done from both ends; and in steps what a caller
+//! masks in place, who may do so again at once.
 //!
 //! Invariant: no byte meets the key twice.
 #![allow(unsafe_code)]
@@ -16,12 +16,12 @@ use super::vector::{Vector, joined, load, step, store, turned};
 /// Up to this many bytes no dispatch pays.
 pub(super) const SHORT: usize = 128;
 
-/// Writes `len` bytes XOR the key: one step for each bit of the length, but for the branches that a length
-/// of 16 to 31, or of 64, would take in vain.
+/// Writes `len` bytes XOR the key: one step for each bit of the length, but for the branches that a
+/// length of 16 to 31, or of 64, would take in vain.
 ///
 /// # Safety
-/// `len <= SHORT` readable bytes at `from` and writable ones at `to`, the two the same or apart, and what
-/// `V` needs.
+/// `len <= SHORT` readable bytes at `from` and writable ones at `to`, the two the same or apart,
+/// and what `V` needs.
 #[inline(always)]
 pub(super) unsafe fn by_steps<V: Vector>(key: u32, from: *const u8, to: *mut u8, len: usize) {
     debug_assert!(len <= SHORT && V::LEN == 16);
@@ -103,12 +103,12 @@ pub(super) unsafe fn by_ends<V: Vector, const VERDICT: bool>(
     }
 }
 
-/// `N` vectors from the first byte on, the last `M` of those that would follow them side by side and are not
-/// the last, and one that ends with the last byte. All are loaded before any is stored: a byte that
-/// several cover is stored as often, and the same.
+/// `N` vectors from the first byte on, the last `M` of those that would follow them side by side
+/// and are not the last, and one that ends with the last byte. All are loaded before any is stored:
+/// a byte that several cover is stored as often, and the same.
 ///
-/// The last vector alone lies across others, and is stored first: who reads on from the first byte in
-/// words of 8 finds each in one store.
+/// The last vector alone lies across others, and is stored first: who reads on from the first byte
+/// in words of 8 finds each in one store.
 ///
 /// # Safety
 /// As for [`by_steps`], with `M < N` and `len` of `N` to `N + M + 1` vectors.
@@ -122,7 +122,8 @@ unsafe fn ends<V: Vector, const VERDICT: bool, const N: usize, const M: usize>(
     debug_assert!(M < N && len >= N * V::LEN && len <= (N + M + 1) * V::LEN);
     let last = len - V::LEN;
     let tail = (len - 1) / V::LEN * V::LEN - M * V::LEN;
-    // SAFETY: the caller's promise: `N` vectors fit, the `M` end before the last byte, and one ends there.
+    // SAFETY: the caller's promise: `N` vectors fit, the `M` end before the last byte, and one ends
+    // there.
     unsafe {
         let heads = load::<V, N>(V::splat(key), from);
         let tails = load::<V, M>(V::splat(key), from.add(tail));

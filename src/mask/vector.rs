@@ -1,6 +1,7 @@
 //! RFC 6455 section 5.3: what masking asks of a register, whatever the machine has.
 //!
-//! The rooms beside this one name the machine's own; the integers here do what is too short for them.
+//! The rooms beside this one name the machine's own; the integers here do what is too short for
+//! them.
 //!
 //! Invariant: a register is loaded from just its own bytes, and stored to them.
 #![allow(unsafe_code)]

@@ -32,8 +32,8 @@ macro_rules! has {
     };
 }
 
-/// How many bytes the widest vectors of this machine have; 0 as long as nobody has asked. The standard
-/// library remembers each feature, but to ask it keeps a function from ending in a jump.
+/// How many bytes the widest vectors of this machine have; 0 as long as nobody has asked. The
+/// standard library remembers each feature, but to ask it keeps a function from ending in a jump.
 #[cfg(feature = "std")]
 static WIDEST: AtomicU8 = AtomicU8::new(0);
 
@@ -63,8 +63,8 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     let width = WIDEST.load(Ordering::Relaxed);
     #[cfg(not(feature = "std"))]
     let width = widest();
-    // SAFETY: such a width is only there where the feature was found, and every x86-64 has SSE2; the
-    // rest is the caller's promise.
+    // SAFETY: such a width is only there where the feature was found, and every x86-64 has SSE2;
+    // the rest is the caller's promise.
     unsafe {
         match width {
             #[cfg(sockless_avx512)]
@@ -77,8 +77,8 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     }
 }
 
-/// The same for a part of what is more than `BEHIND`: there the widest vectors wait like others, and take
-/// longer where nothing else has run for long.
+/// The same for a part of what is more than `BEHIND`: there the widest vectors wait like others,
+/// and take longer where nothing else has run for long.
 ///
 /// # Safety
 /// As for `body::long`.

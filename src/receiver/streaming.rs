@@ -22,9 +22,9 @@ const PIECE: usize = 4096;
 const CHUNK: usize = 16 << 10;
 
 impl Receiver {
-    /// How many bytes are still to come of the message that the last chunk belongs to: 0 once it has
-    /// ended, `None` while that is unknown, in all frames of a message but the last and in one that
-    /// is compressed. For who passes a message on as it arrives, behind a header of its own
+    /// How many bytes are still to come of the message that the last chunk belongs to: 0 once it
+    /// has ended, `None` while that is unknown, in all frames of a message but the last and in one
+    /// that is compressed. For who passes a message on as it arrives, behind a header of its own
     /// ([`Sender::header`](crate::Sender::header)).
     ///
     /// ```

@@ -8,16 +8,16 @@
 //! Both servers are processes of their own with one thread. They take turns, round by round, under
 //! the same load: so many connections, each with so many messages in flight. A figure is the
 //! processor time of the server (user and system, as the scheduler counts it) for each message, the
-//! least of all rounds. With `strace` on the machine, and leave to attach it to a process, system calls
-//! are counted in a run apart, once the connections are open.
+//! least of all rounds. With `strace` on the machine, and leave to attach it to a process, system
+//! calls are counted in a run apart, once the connections are open.
 //!
 //! `-- idle` measures memory instead: what 10,000 connections add to that of a server's process
-//! (`RssAnon`: what the kernel keeps for sockets is not in it), half a second after their handshakes,
-//! and after a message of 64 KiB or more on each. Both processes need as many descriptors
-//! (`ulimit -n 20000`).
+//! (`RssAnon`: what the kernel keeps for sockets is not in it), half a second after their
+//! handshakes, and after a message of 64 KiB or more on each. Both processes need as many
+//! descriptors (`ulimit -n 20000`).
 //!
-//! With `PEER=program` in the environment, a WebSocket server of somebody else's takes its turns too:
-//! it says where it listens at the end of its first line, and echoes without compression.
+//! With `PEER=program` in the environment, a WebSocket server of somebody else's takes its turns
+//! too: it says where it listens at the end of its first line, and echoes without compression.
 
 mod load;
 mod raw;

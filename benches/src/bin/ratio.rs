@@ -1,6 +1,6 @@
 //! Prints how long the payload of a compressed message is, in bytes: a first message of records in
-//! text, and one that follows with the context taken over; ours by window, and everybody's at 15 bits,
-//! level 6.
+//! text, and one that follows with the context taken over; ours by window, and everybody's at 15
+//! bits, level 6.
 
 use flate2::{Compress, Compression, FlushCompress};
 use futures_util::SinkExt;

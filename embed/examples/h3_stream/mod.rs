@@ -42,7 +42,8 @@ pub async fn send_settings(connection: &Connection) -> io::Result<SendStream> {
     Ok(stream)
 }
 
-/// Reads the peer's control stream, and lets its other ones be: whether extended CONNECT is allowed.
+/// Reads the peer's control stream, and lets its other ones be: whether extended CONNECT is
+/// allowed.
 pub fn read_settings(connection: Connection) -> oneshot::Receiver<bool> {
     let (tell, told) = oneshot::channel();
     tokio::spawn(async move {

@@ -1,4 +1,5 @@
-//! A WebSocket over anything that tokio reads and writes: TCP, TLS, an upgraded connection of hyper.
+//! A WebSocket over anything that tokio reads and writes: TCP, TLS, an upgraded connection of
+//! hyper.
 //!
 //! Nothing is in a future that is not in the socket: drop one at any await, nothing is lost and
 //! nothing is sent twice. Where writing fails, reading goes on: why the peer left may be read yet.
@@ -52,8 +53,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         Self { io, connection, inbox, out, timers, alarm, start, mute, closed }
     }
 
-    /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes: who
-    /// does not read what it is sent is not read from.
+    /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes:
+    /// who does not read what it is sent is not read from.
     pub async fn next(&mut self) -> io::Result<Option<Lent<'_>>> {
         poll_fn(|cx| self.poll_advance(cx, BACKLOG)).await?;
         Ok(self.event())

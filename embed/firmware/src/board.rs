@@ -75,14 +75,14 @@ unsafe extern "C" {
     static mut bss_end: u32;
 }
 
-/// Fills the unused stack, so that how deep it went can be read from outside; clears what is static;
-/// switches the floating-point unit on, whose registers compiled code may use.
+/// Fills the unused stack, so that how deep it went can be read from outside; clears what is
+/// static; switches the floating-point unit on, whose registers compiled code may use.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn reset() -> ! {
     const COPROCESSORS: *mut u32 = 0xe000_ed88 as *mut u32;
     const UNTOUCHED: u32 = 0xa5a5_a5a5;
-    // SAFETY: before `main` nothing else runs; the addresses are the linker's (board.x), and what is
-    // filled ends a good way below the stack of this function.
+    // SAFETY: before `main` nothing else runs; the addresses are the linker's (board.x), and what
+    // is filled ends a good way below the stack of this function.
     unsafe {
         ptr::write_volatile(COPROCESSORS, 0xf << 20);
         let (start, end) = (&raw mut bss_start, &raw mut bss_end);

@@ -1,9 +1,9 @@
 //! RFC 9110 section 5.6.2, RFC 9112 section 3.2, RFC 3986 section 3.2.2: which bytes may stand
 //! where.
 //!
-//! One table has a bit for each class, so that a head is judged with a look-up a byte; what is asked
-//! of every byte, and of nearly all names, is asked of many bytes in one step, by the rooms beside
-//! this. Grammar is the business of those who ask.
+//! One table has a bit for each class, so that a head is judged with a look-up a byte; what is
+//! asked of every byte, and of nearly all names, is asked of many bytes in one step, by the rooms
+//! beside this. Grammar is the business of those who ask.
 //!
 //! Invariant: only ASCII is in a class.
 

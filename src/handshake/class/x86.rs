@@ -101,8 +101,8 @@ impl Iterator for Controls<'_> {
     }
 }
 
-/// In steps of 64 bytes from `start` on: where the first one starts that has a candidate, and the mask
-/// of it, which is empty if none has.
+/// In steps of 64 bytes from `start` on: where the first one starts that has a candidate, and the
+/// mask of it, which is empty if none has.
 #[inline(always)]
 fn search(bytes: &[u8], mut start: usize) -> (usize, u64) {
     let mut rest = bytes.get(start..).unwrap_or_default();
@@ -126,8 +126,8 @@ fn search(bytes: &[u8], mut start: usize) -> (usize, u64) {
     (start, controls(&block))
 }
 
-/// The same for an LF in another step than its CR: out of line, since a second copy of the loop takes
-/// the registers of the first.
+/// The same for an LF in another step than its CR: out of line, since a second copy of the loop
+/// takes the registers of the first.
 #[inline(never)]
 fn search_on(bytes: &[u8], start: usize) -> (usize, u64) {
     search(bytes, start)
@@ -136,8 +136,8 @@ fn search_on(bytes: &[u8], start: usize) -> (usize, u64) {
 /// How many bytes one step looks at: as many as a mask has bits.
 const BLOCK: usize = 64;
 
-/// A bit for each byte that is a control character or is not ASCII. What is neither, but HTAB, is what
-/// heads are made of; the others are told apart one by one.
+/// A bit for each byte that is a control character or is not ASCII. What is neither, but HTAB, is
+/// what heads are made of; the others are told apart one by one.
 #[inline]
 fn controls(block: &[u8; BLOCK]) -> u64 {
     let mut mask = 0;
@@ -154,8 +154,8 @@ fn controls_of(bytes: &[u8; 16]) -> u32 {
     // SAFETY: sixteen bytes are read, from a reference to as many; every x86-64 has SSE2.
     let mask = unsafe {
         let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
-        // As signed bytes: one more than a control character is at most SP, and one more than DEL is
-        // the least of all. What is not ASCII is below zero.
+        // As signed bytes: one more than a control character is at most SP, and one more than DEL
+        // is the least of all. What is not ASCII is below zero.
         let after = _mm_add_epi8(bytes, _mm_set1_epi8(1));
         _mm_movemask_epi8(_mm_cmplt_epi8(after, _mm_set1_epi8(0x21)))
     };
