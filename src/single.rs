@@ -30,25 +30,37 @@ impl<'b> Single<'b> {
         if masked { Self::cut::<true>(input, below) } else { Self::cut::<false>(input, below) }
     }
 
+    /// Each form of the length goes its own way, so that in each the payload's place is known.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "8 octets, and a length of 16 bits")]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     fn cut<const MASKED: bool>(input: &mut &'b mut [u8], below: u32) -> Option<Self> {
         let &[first, second, ..] = &**input else { return None };
         // Where MASK is as it must be, what is left is the length.
-        let (len, start) = match second ^ if MASKED { MASK } else { 0 } {
-            len @ ..LEN_16 => (u32::from(len), 2),
+        match second ^ if MASKED { MASK } else { 0 } {
+            len @ ..LEN_16 => Self::split::<MASKED, 2>(input, first, u32::from(len), below),
             LEN_16 => {
                 let &[_, _, high, low, ..] = &**input else { return None };
                 let len = u16::from_be_bytes([high, low]);
                 if len < u16::from(LEN_16) {
                     return None;
                 }
-                (u32::from(len), 4)
+                Self::split::<MASKED, 4>(input, first, u32::from(len), below)
             }
-            _ => return None,
-        };
-        let start = start + if MASKED { 4 } else { 0 };
+            _ => None,
+        }
+    }
+
+    /// Behind `KEY` bytes is the key, if there is one.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "8 octets, and a length of 16 bits")]
+    #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
+    fn split<const MASKED: bool, const KEY: usize>(
+        input: &mut &'b mut [u8],
+        first: u8,
+        len: u32,
+        below: u32,
+    ) -> Option<Self> {
+        let start = KEY + if MASKED { 4 } else { 0 };
         let end = start + len as usize;
         if len >= below || end > input.len() || (first != FIN_TEXT && first != FIN_BINARY) {
             return None;

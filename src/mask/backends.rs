@@ -58,7 +58,7 @@ fn shorts<V: Vector>() -> Runs {
         unsafe { by_steps::<V>(key, from, to, len) };
         true
     }
-    [steps::<V>, by_ends::<V, true>, by_ends::<V, false>]
+    [steps::<V>, by_ends::<V, true, false>, by_ends::<V, false, true>]
 }
 
 impl Backend {

@@ -19,7 +19,7 @@ use bytes::BytesMut;
 
 use super::best;
 use super::short::{SHORT, by_ends, by_steps};
-use super::vector::{Vector, joined, step, turned};
+use super::vector::{LINE, Vector, joined, step, turned};
 
 /// From this many bytes on, aligned stores pay for two vectors that overlap.
 const ALIGNED: usize = 512;
@@ -42,15 +42,6 @@ pub(super) const BEHIND: usize = 56 << 10;
 /// Where the machine takes no such hint, nothing is fetched.
 const FAR: usize = 4 << 10;
 const AHEAD: usize = 256;
-const LINE: usize = 64;
-
-/// With a short message of a read, the two lines that lie so far behind its start are fetched: a
-/// read of many leaves the next ones in the second cache, where what a processor does unasked comes
-/// late for steps this short. Below `TINY` bytes nothing is gained, nor beyond [`SHORT`].
-#[cfg(feature = "alloc")]
-const NEXT: usize = 384;
-#[cfg(feature = "alloc")]
-const TINY: usize = 33;
 
 /// XORs `piece` with the key, in place.
 #[inline(always)]
@@ -69,18 +60,15 @@ pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
     // SAFETY: one exclusive slice of `len` bytes, as both; of each branch it needs the length that
     // is tested.
     unsafe {
-        if len <= SHORT {
-            if len >= TINY {
-                best::Short::fetch(place.wrapping_add(NEXT));
-                best::Short::fetch(place.wrapping_add(NEXT + LINE));
+        match (VERDICT, len <= SHORT) {
+            (true, true) => by_ends::<best::Short, true, false>(key, place, place, len),
+            (true, false) => longer_judged(key, place, len),
+            (false, true) => by_ends::<best::Short, false, true>(key, place, place, len),
+            (false, false) => {
+                longer::<false, READ>(key, place, place, len);
+                true
             }
-            return by_ends::<best::Short, VERDICT>(key, place, place, len);
         }
-        if VERDICT {
-            return longer_judged(key, place, len);
-        }
-        longer::<false, READ>(key, place, place, len);
-        true
     }
 }
 
@@ -133,7 +121,7 @@ pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) ->
     unsafe {
         let to = room.as_mut_ptr().cast::<u8>();
         to.cast::<[u8; 2]>().write(header);
-        by_ends::<best::Short, false>(0, from.as_ptr(), to.add(header.len()), from.len());
+        by_ends::<best::Short, false, false>(0, from.as_ptr(), to.add(header.len()), from.len());
     }
     // SAFETY: that many bytes have just been written behind the old length.
     unsafe { onto.set_len(onto.len() + header.len() + from.len()) };
@@ -152,7 +140,7 @@ unsafe fn run<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: usi
         if len > SHORT {
             longer::<COPY, LARGE>(key, from, to, len);
         } else if COPY {
-            by_ends::<best::Short, false>(key, from, to, len);
+            by_ends::<best::Short, false, false>(key, from, to, len);
         } else {
             by_steps::<best::Short>(key, from, to, len);
         }
@@ -258,7 +246,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
             let (from, to) = (from.add(at), to.add(at));
             if VERDICT {
                 // Steps judge nothing.
-                return by_ends::<best::Short, true>(key, from, to, len - at) & ascii;
+                return by_ends::<best::Short, true, false>(key, from, to, len - at) & ascii;
             }
             by_steps::<best::Short>(key, from, to, len - at);
             return true;

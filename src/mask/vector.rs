@@ -8,6 +8,9 @@
 #![allow(clippy::arithmetic_side_effects, reason = "sums of places within one slice")]
 #![allow(clippy::inline_always, reason = "a CPU feature is on only where all of it is inlined")]
 
+/// How much [`Vector::fetch`] brings, at an address that is a multiple of it.
+pub(super) const LINE: usize = 64;
+
 /// A register of the machine, seen as bytes.
 ///
 /// # Safety
@@ -27,9 +30,9 @@ pub(super) unsafe trait Vector: Copy {
     unsafe fn or(self, other: Self) -> Self;
     /// Whether no byte has its top bit set.
     unsafe fn is_ascii(self) -> bool;
-    /// Has the line of memory at `to`, which may be anywhere, fetched to be written soon.
+    /// Has the line of memory at `at`, which may be anywhere, fetched to be written soon.
     #[inline(always)]
-    fn fetch(_to: *const u8) {}
+    fn fetch(_at: *const u8) {}
 }
 
 /// `N` vectors from `from` on, XOR the key.

@@ -195,9 +195,9 @@ macro_rules! vectors {
                 unsafe { $or(self, other) }
             }
             #[inline(always)]
-            fn fetch(to: *const u8) {
+            fn fetch(at: *const u8) {
                 // SAFETY: a hint, which no address makes wrong.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(to.cast()) }
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
             }
             #[inline(always)]
             unsafe fn is_ascii(self) -> bool {
