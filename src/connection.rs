@@ -100,16 +100,23 @@ impl Connection {
         out: &mut BytesMut,
     ) -> Option<Event<'b>> {
         if !self.sender.pending() {
-            if let Some(Single { kind, key, payload }) = self.receiver.single(input) {
-                // Each returns by itself, so that an event is built where the caller looks at it.
-                if kind == Kind::Binary {
-                    Mask::new(key).unmask(payload);
-                    return Some(Event::Binary(payload.into()));
+            // Each returns by itself, so that an event is built where the caller looks at it.
+            match Single::kind(input) {
+                Some(Kind::Binary) => {
+                    if let Some(Single { key, payload }) = self.receiver.single(input) {
+                        Mask::new(key).unmask(payload);
+                        return Some(Event::Binary(payload.into()));
+                    }
                 }
-                return match utf8::unmask(Mask::new(key), payload) {
-                    Some(text) => Some(Event::Text(text.into())),
-                    None => Some(self.refuse(out)),
-                };
+                Some(Kind::Text) => {
+                    if let Some(Single { key, payload }) = self.receiver.single(input) {
+                        return match utf8::unmask(Mask::new(key), payload) {
+                            Some(text) => Some(Event::Text(text.into())),
+                            None => Some(self.refuse(out)),
+                        };
+                    }
+                }
+                None => {}
             }
         }
         let (event, rest) = self.receive_any(mem::take(input), out);

@@ -137,10 +137,12 @@ impl Receiver {
     /// [`Event::Failed`] all further input is discarded.
     #[inline]
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
-        match self.single(input) {
-            Some(single) => Some(self.whole(single)),
-            None => self.receive_any(input),
+        if let Some(kind) = Single::kind(input) {
+            if let Some(single) = self.single(input) {
+                return Some(self.whole(kind, single));
+            }
         }
+        self.receive_any(input)
     }
 
     /// A message in one frame that lies whole in the input, where nothing else is under way. What
@@ -152,7 +154,7 @@ impl Receiver {
     }
 
     /// The event of a message that lies whole in the input: it is unmasked there.
-    fn whole<'b>(&mut self, Single { kind, key, payload }: Single<'b>) -> Event<'b> {
+    fn whole<'b>(&mut self, kind: Kind, Single { key, payload }: Single<'b>) -> Event<'b> {
         let mut mask = Mask::new(key);
         match kind {
             Kind::Binary => {
@@ -326,7 +328,7 @@ impl Receiver {
                 Delivery::Whole => {
                     self.stage = START;
                     let (key, payload) = (header.mask.unwrap_or_default(), take(input, size));
-                    return Ok(Some(self.whole(Single { kind, key, payload })));
+                    return Ok(Some(self.whole(kind, Single { key, payload })));
                 }
                 Delivery::Streamed => {
                     let payload = input.get_mut(..size).unwrap_or_default();
