@@ -34,11 +34,12 @@ impl<'b> Single<'b> {
         }
     }
 
-    /// Takes a whole message of less than `below` bytes off the start of `input`, or nothing; it
-    /// has a [`kind`](Self::kind).
+    /// Takes a whole message of less than `below` bytes off the start of `input`, or nothing. Its
+    /// first byte was judged by [`kind`](Self::kind), and is not looked at again.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
     pub(crate) fn take(input: &mut &'b mut [u8], masked: bool, below: u32) -> Option<Self> {
+        debug_assert!(Self::kind(input).is_some());
         if masked { Self::cut::<true>(input, below) } else { Self::cut::<false>(input, below) }
     }
 

@@ -1,5 +1,4 @@
-//! bash .ci/bare target/ci/bare thumbv7em-none-eabihf core --release --manifest-path
-//! embed/firmware/Cargo.toml
+//! bash .ci/bare target/ci/bare thumbv7em-none-eabihf core --release --manifest-path embed/firmware/Cargo.toml
 //!
 //! The endpoint on a board: a Cortex-M4 whose first serial line is the pipe. That builds it; this
 //! starts it on an emulated one, as a server on port 9003:

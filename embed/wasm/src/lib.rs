@@ -1,5 +1,4 @@
-//! bash .ci/bare target/ci/bare wasm32-unknown-unknown std,panic_abort --release --manifest-path
-//! embed/wasm/Cargo.toml
+//! bash .ci/bare target/ci/bare wasm32-unknown-unknown std,panic_abort --release --manifest-path embed/wasm/Cargo.toml
 //!
 //! One end of the conversation in WebAssembly, which has no sockets: the host carries the bytes
 //! (`peer.mjs`), says what time it is, and gives entropy. An instance is one peer.
