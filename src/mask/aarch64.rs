@@ -16,20 +16,17 @@ use core::arch::aarch64::{
 /// What up to `SHORT` bytes are worked on with.
 pub(super) type Short = uint8x16_t;
 
-/// There are no wider ones.
-pub(super) use long as behind;
-
 /// # Safety
 /// As for `body::long`.
 #[inline(always)]
-pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
+pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool, const BACK: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { over::<uint8x16_t, VERDICT, COPY>(key, from, to, len) }
+    unsafe { over::<uint8x16_t, VERDICT, COPY, BACK>(key, from, to, len) }
 }
 
 // SAFETY: unaligned loads and stores of 16 bytes.

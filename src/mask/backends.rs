@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 /// As `body::run`.
 pub(super) type Run = unsafe fn(u32, *const u8, *mut u8, usize) -> bool;
 
-/// One body: in place, in place with a verdict, and copying.
-pub(super) type Runs = [Run; 3];
+/// One body: a caller's own bytes, what a read has brought, the same with a verdict, and copying.
+pub(super) type Runs = [Run; 4];
 
 /// One body.
 #[derive(Debug)]
@@ -30,9 +30,10 @@ pub fn all() -> Vec<Backend> {
     let words = shorts::<portable::Short>();
     let vectors = shorts::<best::Short>();
     let long: Runs = [
-        portable::long::<false, false>,
-        portable::long::<true, false>,
-        portable::long::<false, true>,
+        portable::long::<false, false, false>,
+        portable::long::<false, false, true>,
+        portable::long::<true, false, true>,
+        portable::long::<false, true, false>,
     ];
     #[allow(unused_mut, reason = "elsewhere there is nothing to add")]
     let mut found = alloc::vec![Backend { name: "words", short: words, long }];
@@ -46,7 +47,12 @@ pub fn all() -> Vec<Backend> {
     found.push(Backend {
         name: "neon",
         short: vectors,
-        long: [best::long::<false, false>, best::long::<true, false>, best::long::<false, true>],
+        long: [
+            best::long::<false, false, false>,
+            best::long::<false, false, true>,
+            best::long::<true, false, true>,
+            best::long::<false, true, false>,
+        ],
     });
     let _ = vectors;
     found
@@ -58,14 +64,15 @@ fn shorts<V: Vector>() -> Runs {
         unsafe { by_steps::<V>(key, from, to, len) };
         true
     }
-    [steps::<V>, by_ends::<V, true, false>, by_ends::<V, false, true>]
+    // What is short is not copied in another way than it is unmasked, but that nothing is fetched.
+    [steps::<V>, by_ends::<V, false, true>, by_ends::<V, true, false>, by_ends::<V, false, false>]
 }
 
 impl Backend {
     /// XORs in place; with `verdict`, whether what came out is ASCII, else true.
     pub fn apply(&self, verdict: bool, key: [u8; 4], piece: &mut [u8]) -> bool {
         let (place, len) = (piece.as_mut_ptr(), piece.len());
-        let [plain, judging, _] = self.runs(len);
+        let [plain, _, judging, _] = self.runs(len);
         let run = if verdict { judging } else { plain };
         // SAFETY: one exclusive slice of `len` bytes, as both.
         unsafe { run(u32::from_le_bytes(key), place, place, len) }
@@ -74,9 +81,7 @@ impl Backend {
     /// XORs in place what a read has brought.
     pub fn unmask(&self, key: [u8; 4], piece: &mut [u8]) {
         let (place, len) = (piece.as_mut_ptr(), piece.len());
-        let [long, _, short] = self.runs(len);
-        // What is short is done as where it is copied.
-        let run = if len > SHORT { long } else { short };
+        let [_, run, ..] = self.runs(len);
         // SAFETY: one exclusive slice of `len` bytes, as both.
         unsafe { run(u32::from_le_bytes(key), place, place, len) };
     }
@@ -97,6 +102,7 @@ impl Backend {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mask::body::MANY;
 
     const MOST: usize = 4096;
     /// Each of the longer lengths too, but under valgrind only one in 61.
@@ -158,6 +164,35 @@ mod tests {
                         assert!(target.0 == source.0, "{backend:?} {len} {offset}");
                     }
                 }
+            }
+        }
+    }
+
+    // req: W5.3-04
+    #[test]
+    fn every_backend_is_the_definition_from_the_last_byte_on() {
+        let step = if option_env!("SOCKLESS_THIN").is_some() { 61 } else { 7 };
+        for len in (MANY - 1..MANY + 1100).step_by(step).chain([MANY, MANY + 1]) {
+            let source: Vec<u8> = (0..len).map(|at| (at * 7 % 127).try_into().unwrap()).collect();
+            let wanted: Vec<u8> =
+                source.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+            for (backend, offset) in all().iter().zip([len % 64, len / 3 % 64, 0].iter().cycle()) {
+                let place = *offset..offset + len;
+                let mut room = vec![b' '; len + 128];
+                backend.copy(KEY, &source, &mut room[place.clone()]);
+                assert!(room[place.clone()] == wanted, "{backend:?} {len}");
+                for at in [offset + len % 700, offset + len * len / 7 % len] {
+                    room[at] ^= 0x80;
+                    let judged = backend.apply(true, KEY, &mut room[place.clone()]);
+                    assert!(!judged, "{backend:?} {at} of {len}");
+                    backend.unmask(KEY, &mut room[place.clone()]);
+                    room[at] ^= 0x80;
+                }
+                assert!(room[place.clone()] == wanted, "{backend:?} {len}");
+                assert!(backend.apply(true, KEY, &mut room[place.clone()]), "{backend:?} {len}");
+                assert!(room[place.clone()] == source, "{backend:?} {len}");
+                room[place].fill(b' ');
+                assert!(room.iter().all(|byte| *byte == b' '), "{backend:?} {len}");
             }
         }
     }

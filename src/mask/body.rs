@@ -4,8 +4,11 @@
 //! a verdict on what came out, or from one buffer into another: the three are one body. The first
 //! and the last vector are loaded before anything is stored, and stored after all else, so that
 //! neither needs a loop of smaller steps and no byte meets the key twice; between them runs a loop
-//! that stores to aligned addresses only, since payloads never start aligned. What may be larger
-//! than a cache is done in blocks, the last one first.
+//! that stores to aligned addresses only, since payloads never start aligned.
+//!
+//! What is masked or copied goes from the first byte to the last; many that a read has brought are
+//! unmasked from the last one on: what came last is still in the nearest cache, and what is looked
+//! at next will be.
 //!
 //! Invariant: reads stay within `from..from + len`, writes within `to..to + len`.
 #![allow(unsafe_code)]
@@ -19,40 +22,39 @@ use bytes::BytesMut;
 
 use super::best;
 use super::short::{SHORT, by_ends, by_steps};
-use super::vector::{LINE, Vector, joined, step, turned};
+use super::vector::{LINE, Vector, joined, load, store, turned};
 
 /// From this many bytes on, aligned stores pay for two vectors that overlap.
 const ALIGNED: usize = 512;
 
-/// From this many bytes on, the nearest cache may not hold all; and how much is done at a time
-/// then.
-pub(super) const LARGE: usize = 32 << 10;
-pub(super) const BLOCK: usize = 8 << 10;
+/// From this many bytes on, what starts aligned is done in longer steps.
+const LONG_STEPS: usize = 2 << 10;
 
-/// The same of what a read has brought, with other messages, as a rule.
-#[cfg(feature = "alloc")]
-pub(super) const READ: usize = 16 << 10;
-
-/// Beyond this many bytes, most come from the cache behind the nearest (which has 32 to 48 KiB, as
-/// a rule), and no sooner in the widest vectors than in others.
-pub(super) const BEHIND: usize = 56 << 10;
+/// From this many bytes on, the nearest cache may not hold all that a read has brought.
+pub(super) const MANY: usize = 16 << 10;
 
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
 /// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
 /// Where the machine takes no such hint, nothing is fetched.
 const FAR: usize = 4 << 10;
-const AHEAD: usize = 256;
+const AHEAD: usize = 1024;
 
 /// XORs `piece` with the key, in place.
 #[inline(always)]
 pub(super) fn apply(key: u32, piece: &mut [u8]) {
     let (place, len) = (piece.as_mut_ptr(), piece.len());
-    // SAFETY: one exclusive slice of `len` bytes, as both.
-    unsafe { run::<false>(key, place, place, len) }
+    // SAFETY: one exclusive slice of `len` bytes, as both; of each branch it needs the length that
+    // is tested.
+    unsafe {
+        if len > SHORT {
+            longer::<false, false>(key, place, place, len);
+        } else {
+            by_steps::<best::Short>(key, place, place, len);
+        }
+    }
 }
 
-/// The same for what a read has brought (`short`, [`READ`]). With `VERDICT`, whether what came out
-/// is ASCII.
+/// The same for what a read has brought. With `VERDICT`, whether what came out is ASCII.
 #[cfg(feature = "alloc")]
 #[inline(always)]
 pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
@@ -62,10 +64,10 @@ pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
     unsafe {
         match (VERDICT, len <= SHORT) {
             (true, true) => by_ends::<best::Short, true, false>(key, place, place, len),
-            (true, false) => longer_judged(key, place, len),
             (false, true) => by_ends::<best::Short, false, true>(key, place, place, len),
+            (true, false) => longer_judged(key, place, len),
             (false, false) => {
-                longer::<false, READ>(key, place, place, len);
+                longer::<false, true>(key, place, place, len);
                 true
             }
         }
@@ -77,7 +79,7 @@ pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
 pub(super) fn copy(key: u32, from: &[u8], to: &mut [u8]) -> usize {
     let len = from.len().min(to.len());
     // SAFETY: both are `len` bytes at least, and an exclusive slice overlaps no other.
-    unsafe { run::<true>(key, from.as_ptr(), to.as_mut_ptr(), len) };
+    unsafe { run(key, from.as_ptr(), to.as_mut_ptr(), len) };
     len
 }
 
@@ -89,7 +91,7 @@ pub(super) fn append(key: u32, from: &[u8], onto: &mut Vec<u8>) {
     let room = onto.spare_capacity_mut();
     debug_assert!(room.len() >= from.len());
     // SAFETY: `reserve` made the room that many bytes at least; it is exclusive.
-    unsafe { run::<true>(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
+    unsafe { run(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
     // SAFETY: `run` has written the `from.len()` bytes that follow the old length.
     unsafe { onto.set_len(onto.len() + from.len()) };
 }
@@ -102,7 +104,7 @@ pub(super) fn append_to_output(key: u32, from: &[u8], onto: &mut BytesMut) {
     let room = onto.spare_capacity_mut();
     debug_assert!(room.len() >= from.len());
     // SAFETY: `reserve` made the room that many bytes at least; it is exclusive.
-    unsafe { run::<true>(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
+    unsafe { run(key, from.as_ptr(), room.as_mut_ptr().cast(), from.len()) };
     // SAFETY: `run` has written the `from.len()` bytes that follow the old length.
     unsafe { onto.set_len(onto.len() + from.len()) };
 }
@@ -128,118 +130,77 @@ pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) ->
     true
 }
 
-/// Writes `len` bytes XOR the key. `COPY` says that it is written elsewhere.
+/// Writes `len` bytes XOR the key elsewhere.
 ///
 /// # Safety
-/// `len` readable bytes at `from` and writable ones at `to`; the two are the same or do not
-/// overlap.
+/// `len` readable bytes at `from` and writable ones at `to`, which do not overlap.
 #[inline(always)]
-unsafe fn run<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: usize) {
+unsafe fn run(key: u32, from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
     unsafe {
         if len > SHORT {
-            longer::<COPY, LARGE>(key, from, to, len);
-        } else if COPY {
-            by_ends::<best::Short, false, false>(key, from, to, len);
+            longer::<true, false>(key, from, to, len);
         } else {
-            by_steps::<best::Short>(key, from, to, len);
+            by_ends::<best::Short, false, false>(key, from, to, len);
         }
     }
 }
 
-/// More than [`SHORT`] bytes, called where the short are inlined; in blocks from `MANY` on. It
-/// returns nothing, so that it can end in a jump.
+/// More than [`SHORT`] bytes, called where the short are inlined: with `COPY` written elsewhere;
+/// with `BACK` from the last one on, where there are [`MANY`]. It returns nothing, so that it can
+/// end in a jump.
 ///
 /// # Safety
-/// As for [`run`], with `len > SHORT`.
+/// `len > SHORT` readable bytes at `from` and writable ones at `to`; the two are the same, or with
+/// `COPY` do not overlap.
 #[inline(never)]
-unsafe fn longer<const COPY: bool, const MANY: usize>(
+unsafe fn longer<const COPY: bool, const BACK: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) {
-    // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
-    unsafe {
-        if len < MANY {
-            best::long::<false, COPY>(key, from, to, len);
-        } else {
-            large::<false, COPY>(key, from, to, len);
-        }
-    }
+    // SAFETY: the caller's promise, passed on.
+    unsafe { best::long::<false, COPY, BACK>(key, from, to, len) };
 }
 
-/// The same of what a read has brought, in place and with a verdict.
+/// The same in place, of what a read has brought, with a verdict.
 ///
 /// # Safety
 /// As for [`longer`].
 #[cfg(feature = "alloc")]
 #[inline(never)]
 unsafe fn longer_judged(key: u32, place: *mut u8, len: usize) -> bool {
-    // SAFETY: as in `longer`.
-    unsafe {
-        if len < READ {
-            best::long::<true, false>(key, place, place, len)
-        } else {
-            large::<true, false>(key, place, place, len)
-        }
-    }
-}
-
-/// What may be larger than the nearest cache, block by block from its end: that is where a read has
-/// written last, and its start is what is looked at next.
-///
-/// # Safety
-/// As for [`run`], with `len > SHORT`.
-#[inline(never)]
-unsafe fn large<const VERDICT: bool, const COPY: bool>(
-    key: u32,
-    from: *const u8,
-    to: *mut u8,
-    len: usize,
-) -> bool {
-    let (mut end, mut ascii) = (len, true);
-    while end > 0 {
-        let at = if end < 2 * BLOCK { 0 } else { end - BLOCK };
-        // Back to where the stores are aligned, or the start is. The address is only looked at.
-        let at = at - at.min((to as usize).wrapping_add(at) % LINE);
-        // SAFETY: the caller's promise; the blocks lie in `..len`, side by side, and none is
-        // shorter than `BLOCK - LINE`, which is more than `SHORT`.
-        ascii &= unsafe {
-            let (key, from, to) = (turned(key, at), from.add(at), to.add(at));
-            if len > BEHIND {
-                best::behind::<VERDICT, COPY>(key, from, to, end - at)
-            } else {
-                best::long::<VERDICT, COPY>(key, from, to, end - at)
-            }
-        };
-        end = at;
-    }
-    ascii
+    // SAFETY: the caller's promise, passed on.
+    unsafe { best::long::<true, false, true>(key, place, place, len) }
 }
 
 /// More than [`SHORT`] bytes: vectors from the first byte on, or, where that pays, the first
 /// vector, the last, and between them an aligned body.
 ///
 /// # Safety
-/// As for [`run`], with `len > SHORT`, and what `V` needs.
+/// As for [`longer`], and what `V` needs.
 #[inline(always)]
-pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
+pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, const BACK: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
     debug_assert!(len > SHORT && V::LEN <= SHORT);
+    // In place the two are the same, which no caller can say so that the loops are told.
+    let from = if COPY { from } else { to.cast_const() };
+    let back = BACK && len >= MANY;
     // SAFETY: the caller's promise. In place, a byte is loaded before it is stored, but for those
     // that the first two and the last vector cover: these were loaded before anything was stored,
     // and what they store is the same bytes again. `len` is `ALIGNED` at least, so all three fit.
     unsafe {
         // How far the stores are from being aligned. The address is only looked at.
         let start = (to as usize).wrapping_neg() % V::LEN;
-        if len < ALIGNED || start == 0 {
-            let (seen, at) = middle::<V, VERDICT, COPY>(key, from, to, 0, len);
-            let ascii = !VERDICT || seen.is_ascii();
+        if len < ALIGNED || (start == 0 && !back) {
+            let mut body = Body::<V, VERDICT, COPY>::new(key, from, to, len);
+            let at = body.forth(0, len);
+            let ascii = !VERDICT || body.seen().is_ascii();
             if at == len {
                 return ascii;
             }
@@ -255,10 +216,15 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
         let head = V::load(from).xor(V::splat(key));
         let next = V::load(from.add(V::LEN)).xor(V::splat(key));
         let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
-        let (seen, _) = middle::<V, VERDICT, COPY>(turned(key, start), from, to, start, len);
+        let mut body = Body::<V, VERDICT, COPY>::new(turned(key, start), from, to, len);
+        if back {
+            body.back(start, len);
+        } else {
+            body.forth(start, len);
+        }
         head.store(to);
         tail.store(to.add(last));
-        let ascii = !VERDICT || seen.or(head.or(tail)).is_ascii();
+        let ascii = !VERDICT || body.seen().or(head.or(tail)).is_ascii();
         if !ascii {
             // It is read again at once, to be validated, in steps that lie across the aligned
             // stores: those would wait for the first of them, since a load is served by one store
@@ -269,39 +235,103 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool>(
     }
 }
 
-/// As many whole vectors as there are from `at` on, where `key` stands. What was seen in them, and
-/// where they end.
-///
-/// # Safety
-/// As for [`run`], with `at <= len`, and what `V` needs.
-#[inline(always)]
-unsafe fn middle<V: Vector, const VERDICT: bool, const COPY: bool>(
-    key: u32,
+/// What goes on in whole vectors, where the key stands the same in each.
+struct Body<V, const VERDICT: bool, const COPY: bool> {
+    key: V,
     from: *const u8,
     to: *mut u8,
-    mut at: usize,
-    len: usize,
-) -> (V, usize) {
-    // SAFETY: the caller's promise; each step is tested to end by `len`.
-    unsafe {
-        // Four of them, so that no step waits for the one before.
-        let (wide, mut seen) = (V::splat(key), [V::splat(0); 4]);
-        let fetches = COPY && len >= FAR;
-        while len - at >= 4 * V::LEN {
-            for line in 0..if fetches { 4 * V::LEN / LINE } else { 0 } {
-                V::fetch(to.wrapping_add(at + AHEAD + line * LINE));
+    /// Whether lines are fetched ([`FAR`]).
+    fetches: bool,
+    /// The bits of what came out, in four, so that none waits for the one before.
+    seen: [V; 4],
+}
+
+impl<V: Vector, const VERDICT: bool, const COPY: bool> Body<V, VERDICT, COPY> {
+    /// # Safety
+    /// As for [`longer`], and what `V` needs, here and in each method.
+    #[inline(always)]
+    unsafe fn new(key: u32, from: *const u8, to: *mut u8, len: usize) -> Self {
+        // SAFETY: the caller's promise.
+        let (key, seen) = unsafe { (V::splat(key), [V::splat(0); 4]) };
+        Self { key, from, to, fetches: COPY && len >= FAR, seen }
+    }
+
+    /// As many whole vectors as there are from `at` on; where they end.
+    ///
+    /// # Safety
+    /// `at <= len`, of the `len` bytes that are there.
+    #[inline(always)]
+    unsafe fn forth(&mut self, mut at: usize, len: usize) -> usize {
+        // SAFETY: each step is tested to end by `len`.
+        unsafe {
+            if !COPY && at == 0 && len >= LONG_STEPS {
+                while len - at >= 8 * V::LEN {
+                    self.step::<8>(at);
+                    at += 8 * V::LEN;
+                }
             }
-            let vectors = step::<V, 4>(wide, from, to, &mut at);
+            while len - at >= 4 * V::LEN {
+                self.step::<4>(at);
+                at += 4 * V::LEN;
+            }
+            while len - at >= V::LEN {
+                self.step::<1>(at);
+                at += V::LEN;
+            }
+        }
+        at
+    }
+
+    /// The same vectors, from the last one to `start`.
+    ///
+    /// # Safety
+    /// As for [`forth`](Self::forth).
+    #[inline(always)]
+    unsafe fn back(&mut self, start: usize, len: usize) {
+        let mut at = len - (len - start) % V::LEN;
+        // SAFETY: `at` is whole vectors behind `start`; no step begins before that.
+        unsafe {
+            while at - start >= 8 * V::LEN {
+                at -= 8 * V::LEN;
+                self.step::<8>(at);
+            }
+            while at > start {
+                at -= V::LEN;
+                self.step::<1>(at);
+            }
+        }
+    }
+
+    /// The `N` vectors at `at`, all loaded before any is stored.
+    ///
+    /// # Safety
+    /// They lie in what is there.
+    #[inline(always)]
+    unsafe fn step<const N: usize>(&mut self, at: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for line in 0..if self.fetches { N * V::LEN / LINE } else { 0 } {
+                V::fetch(self.to.wrapping_add(at + AHEAD + line * LINE));
+            }
+            let vectors = load::<V, N>(self.key, self.from.add(at));
+            store(vectors, self.to.add(at));
             if VERDICT {
-                for (seen, vector) in seen.iter_mut().zip(vectors) {
-                    *seen = seen.or(vector);
+                for four in vectors.chunks(4) {
+                    for (seen, vector) in self.seen.iter_mut().zip(four) {
+                        *seen = seen.or(*vector);
+                    }
                 }
             }
         }
-        let mut seen = joined(seen);
-        while len - at >= V::LEN {
-            seen = seen.or(joined(step::<V, 1>(wide, from, to, &mut at)));
-        }
-        (seen, at)
+    }
+
+    /// The bits that were set in any of them.
+    ///
+    /// # Safety
+    /// What `V` needs.
+    #[inline(always)]
+    unsafe fn seen(&self) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { joined(self.seen) }
     }
 }

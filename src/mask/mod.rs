@@ -150,7 +150,7 @@ pub(crate) fn append_short(header: [u8; 2], payload: &[u8], onto: &mut BytesMut)
 mod tests {
     use super::Mask;
     #[cfg(feature = "alloc")]
-    use super::body::{BEHIND, BLOCK, LARGE, READ};
+    use super::body::MANY;
 
     fn definition(key: [u8; 4], payload: &[u8]) -> Vec<u8> {
         payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect()
@@ -195,21 +195,18 @@ mod tests {
 
     #[cfg(feature = "alloc")]
     #[test]
-    fn block_by_block_it_is_the_definition_too() {
+    fn from_the_last_byte_on_it_is_the_definition_too() {
         let key = [0x01, 0x82, 0xfe, 0x5a];
         let source: Vec<u8> = payload(100_003).iter().map(|byte| byte % 128).collect();
         let wanted = definition(key, &source);
         let step = if option_env!("SOCKLESS_THIN").is_some() { 21 } else { 1 };
-        let large = [LARGE - 1, LARGE, LARGE + 1, LARGE + 63, LARGE + BLOCK - 1];
-        for len in
-            [READ - 1, READ, READ + 1].into_iter().chain(large).chain([BEHIND, BEHIND + 1, 100_003])
-        {
+        for len in [MANY - 1, MANY, MANY + 1, MANY + 63, MANY + 511, 100_003] {
             for offset in (0..64).step_by(step) {
                 let place = offset..offset + len;
                 let mut room = vec![b' '; 100_100];
                 Mask::new(key).copy(&source[..len], &mut room[place.clone()]);
                 assert!(room[place.clone()] == wanted[..len], "{len} {offset}");
-                for at in [0, len / 2, len - BLOCK, len - 1] {
+                for at in [0, len / 2, len - 512, len - 1] {
                     room[offset + at] ^= 0x80;
                     assert!(!Mask::new(key).unmask_judging(&mut room[place.clone()]), "{at}");
                     room[offset + at] ^= 0x80;

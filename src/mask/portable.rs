@@ -10,21 +10,17 @@ use super::vector::Vector;
 /// What up to `SHORT` bytes are worked on with.
 pub(super) type Short = Words;
 
-/// There are no others.
-#[allow(unused_imports, reason = "where there are vectors, tests alone use this room")]
-pub(super) use long as behind;
-
 /// # Safety
 /// As for `body::long`.
 #[inline(always)]
-pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
+pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool, const BACK: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
     len: usize,
 ) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { over::<Words, VERDICT, COPY>(key, from, to, len) }
+    unsafe { over::<Words, VERDICT, COPY, BACK>(key, from, to, len) }
 }
 
 /// Sixteen bytes in plain registers.

@@ -32,19 +32,22 @@ macro_rules! has {
     };
 }
 
+/// Beyond this many bytes, what goes from the first to the last comes from the cache behind the
+/// nearest (which has 32 to 48 KiB, as a rule). The widest vectors wait for it like others, and
+/// take longer where nothing else has run for long.
+const BEHIND: usize = 56 << 10;
+
 /// How many bytes the widest vectors of this machine have; 0 as long as nobody has asked. The
 /// standard library remembers each feature, but to ask it keeps a function from ending in a jump.
 #[cfg(feature = "std")]
 static WIDEST: AtomicU8 = AtomicU8::new(0);
 
-/// The same, asked for: a feature is in it where that was found.
+/// The same, asked for: a feature is in it where that was found, as are those of fewer bytes.
 fn widest() -> u8 {
-    if cfg!(sockless_avx512) && has!("avx512f") {
-        64
-    } else if has!("avx2") {
-        32
-    } else {
-        16
+    match () {
+        () if !has!("avx2") => 16,
+        () if cfg!(sockless_avx512) && has!("avx512f") => 64,
+        () => 32,
     }
 }
 
@@ -53,7 +56,7 @@ fn widest() -> u8 {
 /// # Safety
 /// As for `body::long`.
 #[inline(always)]
-pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
+pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool, const BACK: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
@@ -63,38 +66,17 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool>(
     let width = WIDEST.load(Ordering::Relaxed);
     #[cfg(not(feature = "std"))]
     let width = widest();
-    // SAFETY: such a width is only there where the feature was found, and every x86-64 has SSE2;
-    // the rest is the caller's promise.
+    let width = if !BACK && len > BEHIND { width.min(32) } else { width };
+    // SAFETY: such a width is only there where the feature was found, or of a wider one; every
+    // x86-64 has SSE2; the rest is the caller's promise.
     unsafe {
         match width {
             #[cfg(sockless_avx512)]
-            64 => avx512::<VERDICT, COPY>(key, from, to, len),
-            32 => avx2::<VERDICT, COPY>(key, from, to, len),
+            64 => avx512::<VERDICT, COPY, BACK>(key, from, to, len),
+            32 => avx2::<VERDICT, COPY, BACK>(key, from, to, len),
             #[cfg(feature = "std")]
-            0 => first::<VERDICT, COPY>(key, from, to, len),
-            _ => sse2::<VERDICT, COPY>(key, from, to, len),
-        }
-    }
-}
-
-/// The same for a part of what is more than `BEHIND`: there the widest vectors wait like others,
-/// and take longer where nothing else has run for long.
-///
-/// # Safety
-/// As for `body::long`.
-#[inline(always)]
-pub(super) unsafe fn behind<const VERDICT: bool, const COPY: bool>(
-    key: u32,
-    from: *const u8,
-    to: *mut u8,
-    len: usize,
-) -> bool {
-    // SAFETY: AVX2 is asked for, and every x86-64 has SSE2; the rest is the caller's promise.
-    unsafe {
-        if has!("avx2") {
-            avx2::<VERDICT, COPY>(key, from, to, len)
-        } else {
-            sse2::<VERDICT, COPY>(key, from, to, len)
+            0 => first::<VERDICT, COPY, BACK>(key, from, to, len),
+            _ => sse2::<VERDICT, COPY, BACK>(key, from, to, len),
         }
     }
 }
@@ -106,7 +88,7 @@ pub(super) unsafe fn behind<const VERDICT: bool, const COPY: bool>(
 #[cfg(feature = "std")]
 #[cold]
 #[inline(never)]
-unsafe fn first<const VERDICT: bool, const COPY: bool>(
+unsafe fn first<const VERDICT: bool, const COPY: bool, const BACK: bool>(
     key: u32,
     from: *const u8,
     to: *mut u8,
@@ -114,23 +96,29 @@ unsafe fn first<const VERDICT: bool, const COPY: bool>(
 ) -> bool {
     WIDEST.store(widest(), Ordering::Relaxed);
     // SAFETY: the caller's promise, passed on.
-    unsafe { long::<VERDICT, COPY>(key, from, to, len) }
+    unsafe { long::<VERDICT, COPY, BACK>(key, from, to, len) }
 }
 
 /// What this machine has, for the tests.
 #[cfg(any(test, fuzzing))]
 pub(super) fn found() -> alloc::vec::Vec<(&'static str, super::backends::Runs)> {
-    let mut found: alloc::vec::Vec<(_, super::backends::Runs)> =
-        alloc::vec![("sse2", [sse2::<false, false>, sse2::<true, false>, sse2::<false, true>])];
+    macro_rules! runs {
+        ($body:ident) => {
+            [
+                $body::<false, false, false>,
+                $body::<false, false, true>,
+                $body::<true, false, true>,
+                $body::<false, true, false>,
+            ]
+        };
+    }
+    let mut found: alloc::vec::Vec<(_, super::backends::Runs)> = alloc::vec![("sse2", runs!(sse2))];
     if has!("avx2") {
-        found.push(("avx2", [avx2::<false, false>, avx2::<true, false>, avx2::<false, true>]));
+        found.push(("avx2", runs!(avx2)));
     }
     #[cfg(sockless_avx512)]
     if has!("avx512f") {
-        found.push((
-            "avx512",
-            [avx512::<false, false>, avx512::<true, false>, avx512::<false, true>],
-        ));
+        found.push(("avx512", runs!(avx512)));
     }
     found
 }
@@ -142,14 +130,14 @@ macro_rules! bodies {
         /// As for `body::long`, and a CPU that has the feature.
         #[target_feature(enable = $feature)]
         #[inline(never)]
-        unsafe fn $name<const VERDICT: bool, const COPY: bool>(
+        unsafe fn $name<const VERDICT: bool, const COPY: bool, const BACK: bool>(
             key: u32,
             from: *const u8,
             to: *mut u8,
             len: usize,
         ) -> bool {
             // SAFETY: the caller's promise; the feature is on in here.
-            unsafe { over::<$vector, VERDICT, COPY>(key, from, to, len) }
+            unsafe { over::<$vector, VERDICT, COPY, BACK>(key, from, to, len) }
         }
     )*};
 }
