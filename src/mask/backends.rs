@@ -9,7 +9,7 @@ use super::vector::Vector;
 use super::{best, portable};
 use alloc::vec::Vec;
 
-/// As `body::run`.
+/// As `body::long`.
 pub(super) type Run = unsafe fn(u32, *const u8, *mut u8, usize) -> bool;
 
 /// One body: a caller's own bytes, what a read has brought, the same with a verdict, and copying.
@@ -64,7 +64,7 @@ fn shorts<V: Vector>() -> Runs {
         unsafe { by_steps::<V>(key, from, to, len) };
         true
     }
-    // What is short is not copied in another way than it is unmasked, but that nothing is fetched.
+    // What is short is copied as it is unmasked, but that nothing is fetched.
     [steps::<V>, by_ends::<V, false, true>, by_ends::<V, true, false>, by_ends::<V, false, false>]
 }
 
