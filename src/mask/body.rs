@@ -188,7 +188,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
     len: usize,
 ) -> bool {
     debug_assert!(len > SHORT && V::LEN <= SHORT);
-    // In place the two are the same, which no caller can say so that the loops are told.
+    // In place the two are the same: told so, the loops need one address.
     let from = if COPY { from } else { to.cast_const() };
     let back = BACK && len >= MANY;
     // SAFETY: the caller's promise. In place, a byte is loaded before it is stored, but for those
