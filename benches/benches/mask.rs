@@ -4,6 +4,9 @@
 //! The floor is XOR in the widest registers of the machine, aligned in both groups. `safe` is what
 //! safe code takes.
 //!
+//! In `mask-written` the bytes are copied into their place first, as whoever masks has just written
+//! them, and that is in the time of each row.
+//!
 //! With `RUSTFLAGS="--cfg fuzzing"` there are two groups more, of payloads that are not aligned:
 //! each of our own bodies that this machine can run, without a verdict on whether what comes out is
 //! ASCII and with it. `safe-avx2` and `safe-avx512` are the safe code compiled for these features:
@@ -17,6 +20,9 @@ use std::ops::Range;
 use std::time::Instant;
 
 const SIZES: [usize; 6] = [16, 64, 125, 1 << 10, 16 << 10, 64 << 10];
+
+/// Where the nearest cache is no longer sure to hold all.
+const WRITTEN: [usize; 4] = [16 << 10, 32 << 10, 48 << 10, 64 << 10];
 
 /// Below, there is one body, which is inlined: a call through a pointer would not be it.
 #[cfg(fuzzing)]
@@ -40,6 +46,19 @@ fn rows() -> Vec<Row> {
         ("sockudo-ws", Box::new(sockudo_ws::mask::apply_mask)),
         ("yawc", Box::new(yawc::mask::apply_mask)),
     ]
+}
+
+/// The same, of bytes that were just written.
+fn rows_written() -> Vec<Row> {
+    let written = |(row, apply): Row| -> Row {
+        let source = noise(64 << 10);
+        let both = move |payload: &mut [u8], key| {
+            payload.copy_from_slice(black_box(&source[..payload.len()]));
+            apply(payload, key);
+        };
+        (row, Box::new(both))
+    };
+    rows().into_iter().map(written).collect()
 }
 
 /// Safe code: words, for the optimiser to make vectors of. With `VERDICT`, whether what comes out
@@ -74,7 +93,7 @@ mod backends {
         rows.extend(all().into_iter().map(|backend| -> Row {
             (backend.name, Box::new(move |payload, key| seen(backend.apply(VERDICT, key, payload))))
         }));
-        // The widest of them is what is taken, up to 56 KiB.
+        // The widest of them is what is taken.
         let ours = all().pop().expect("words at least");
         rows.push(("ours", Box::new(move |payload, key| seen(ours.apply(VERDICT, key, payload)))));
         rows
@@ -161,6 +180,7 @@ fn main() {
     let mut criterion = criterion();
     measure(&mut criterion, "mask-aligned", &SIZES, 0..1, &rows());
     measure(&mut criterion, "mask-misaligned", &SIZES, 1..8, &rows());
+    measure(&mut criterion, "mask-written", &WRITTEN, 0..1, &rows_written());
     #[cfg(fuzzing)]
     {
         measure(&mut criterion, "mask-backends", &LONG, 1..8, &backends::rows::<false>());

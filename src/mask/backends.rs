@@ -4,6 +4,7 @@
 //! Invariant: what is listed needs no CPU feature that was not found.
 #![allow(unsafe_code)]
 
+use super::body::goes_back;
 use super::short::{SHORT, by_ends, by_steps};
 use super::vector::Vector;
 use super::{best, portable};
@@ -12,8 +13,9 @@ use alloc::vec::Vec;
 /// As `body::long`.
 pub(super) type Run = unsafe fn(u32, *const u8, *mut u8, usize) -> bool;
 
-/// One body: a caller's own bytes, what a read has brought, the same with a verdict, and copying.
-pub(super) type Runs = [Run; 4];
+/// One body: in place from the first byte on and from the last, both again with a verdict, and
+/// copying. Of what is short, the second is for what a read has brought.
+pub(super) type Runs = [Run; 5];
 
 /// One body.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub fn all() -> Vec<Backend> {
     let long: Runs = [
         portable::long::<false, false, false>,
         portable::long::<false, false, true>,
+        portable::long::<true, false, false>,
         portable::long::<true, false, true>,
         portable::long::<false, true, false>,
     ];
@@ -50,6 +53,7 @@ pub fn all() -> Vec<Backend> {
         long: [
             best::long::<false, false, false>,
             best::long::<false, false, true>,
+            best::long::<true, false, false>,
             best::long::<true, false, true>,
             best::long::<false, true, false>,
         ],
@@ -64,16 +68,22 @@ fn shorts<V: Vector>() -> Runs {
         unsafe { by_steps::<V>(key, from, to, len) };
         true
     }
+    let judging = by_ends::<V, true, false>;
     // What is short is copied as it is unmasked, but that nothing is fetched.
-    [steps::<V>, by_ends::<V, false, true>, by_ends::<V, true, false>, by_ends::<V, false, false>]
+    [steps::<V>, by_ends::<V, false, true>, judging, judging, by_ends::<V, false, false>]
 }
 
 impl Backend {
     /// XORs in place; with `verdict`, whether what came out is ASCII, else true.
     pub fn apply(&self, verdict: bool, key: [u8; 4], piece: &mut [u8]) -> bool {
         let (place, len) = (piece.as_mut_ptr(), piece.len());
-        let [plain, _, judging, _] = self.runs(len);
-        let run = if verdict { judging } else { plain };
+        let [forth, back, judging, judging_back, _] = self.runs(len);
+        let run = match (verdict, goes_back(place, len)) {
+            (false, false) => forth,
+            (false, true) => back,
+            (true, false) => judging,
+            (true, true) => judging_back,
+        };
         // SAFETY: one exclusive slice of `len` bytes, as both.
         unsafe { run(u32::from_le_bytes(key), place, place, len) }
     }
@@ -81,7 +91,11 @@ impl Backend {
     /// XORs in place what a read has brought.
     pub fn unmask(&self, key: [u8; 4], piece: &mut [u8]) {
         let (place, len) = (piece.as_mut_ptr(), piece.len());
-        let [_, run, ..] = self.runs(len);
+        if len > SHORT {
+            self.apply(false, key, piece);
+            return;
+        }
+        let [_, run, ..] = self.short;
         // SAFETY: one exclusive slice of `len` bytes, as both.
         unsafe { run(u32::from_le_bytes(key), place, place, len) };
     }
@@ -172,13 +186,15 @@ mod tests {
     #[test]
     fn every_backend_is_the_definition_from_the_last_byte_on() {
         let step = if option_env!("SOCKLESS_THIN").is_some() { 61 } else { 7 };
-        for len in (MANY - 1..MANY + 1100).step_by(step).chain([MANY, MANY + 1]) {
+        let twice = [2 * MANY - 64, 2 * MANY - 1, 2 * MANY, 2 * MANY + 65, 2 * MANY + 64 * 3];
+        for len in (MANY - 1..MANY + 1100).step_by(step).chain([MANY, MANY + 1]).chain(twice) {
             let source: Vec<u8> = (0..len).map(|at| (at * 7 % 127).try_into().unwrap()).collect();
             let wanted: Vec<u8> =
                 source.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
             for (backend, offset) in all().iter().zip([len % 64, len / 3 % 64, 0].iter().cycle()) {
-                let place = *offset..offset + len;
-                let mut room = vec![b' '; len + 128];
+                let mut room = vec![b' '; len + 192];
+                let offset = room.as_ptr().align_offset(64) + offset;
+                let place = offset..offset + len;
                 backend.copy(KEY, &source, &mut room[place.clone()]);
                 assert!(room[place.clone()] == wanted, "{backend:?} {len}");
                 for at in [offset + len % 700, offset + len * len / 7 % len] {

@@ -6,9 +6,9 @@
 //! neither needs a loop of smaller steps and no byte meets the key twice; between them runs a loop
 //! that stores to aligned addresses only, since payloads never start aligned.
 //!
-//! What is masked or copied goes from the first byte to the last; many that a read has brought are
-//! unmasked from the last one on: what came last is still in the nearest cache, and what is looked
-//! at next will be.
+//! Copies go from the first byte to the last. Many bytes in place go from the last one on: they
+//! were written there from the first one on, so the nearest cache still has their end, and has
+//! their beginning when that is looked at next.
 //!
 //! Invariant: reads stay within `from..from + len`, writes within `to..to + len`.
 #![allow(unsafe_code)]
@@ -30,7 +30,8 @@ const ALIGNED: usize = 512;
 /// From this many bytes on, what starts aligned is done in longer steps.
 const LONG_STEPS: usize = 2 << 10;
 
-/// From this many bytes on, the nearest cache may not hold all that a read has brought.
+/// From this many bytes on, the nearest cache may not hold all of what was written before; twice as
+/// many where a line starts, since aligned bytes from the first on need no ends.
 pub(super) const MANY: usize = 16 << 10;
 
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
@@ -47,7 +48,7 @@ pub(super) fn apply(key: u32, piece: &mut [u8]) {
     // is tested.
     unsafe {
         if len > SHORT {
-            longer::<false, false>(key, place, place, len);
+            longer::<false>(key, place, place, len);
         } else {
             by_steps::<best::Short>(key, place, place, len);
         }
@@ -67,7 +68,7 @@ pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
             (false, true) => by_ends::<best::Short, false, true>(key, place, place, len),
             (true, false) => longer_judged(key, place, len),
             (false, false) => {
-                longer::<false, true>(key, place, place, len);
+                longer::<false>(key, place, place, len);
                 true
             }
         }
@@ -139,29 +140,29 @@ unsafe fn run(key: u32, from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
     unsafe {
         if len > SHORT {
-            longer::<true, false>(key, from, to, len);
+            longer::<true>(key, from, to, len);
         } else {
             by_ends::<best::Short, false, false>(key, from, to, len);
         }
     }
 }
 
-/// More than [`SHORT`] bytes, called where the short are inlined: with `COPY` written elsewhere;
-/// with `BACK` from the last one on, where there are [`MANY`]. It returns nothing, so that it can
-/// end in a jump.
+/// More than [`SHORT`] bytes, called where the short are inlined: with `COPY` written elsewhere.
+/// It returns nothing, so that it can end in a jump.
 ///
 /// # Safety
 /// `len > SHORT` readable bytes at `from` and writable ones at `to`; the two are the same, or with
 /// `COPY` do not overlap.
 #[inline(never)]
-unsafe fn longer<const COPY: bool, const BACK: bool>(
-    key: u32,
-    from: *const u8,
-    to: *mut u8,
-    len: usize,
-) {
-    // SAFETY: the caller's promise, passed on.
-    unsafe { best::long::<false, COPY, BACK>(key, from, to, len) };
+unsafe fn longer<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promise, passed on; `BACK` asks for `MANY`.
+    unsafe {
+        if !COPY && goes_back(to, len) {
+            best::long::<false, false, true>(key, to, to, len);
+        } else {
+            best::long::<false, COPY, false>(key, from, to, len);
+        }
+    }
 }
 
 /// The same in place, of what a read has brought, with a verdict.
@@ -171,15 +172,27 @@ unsafe fn longer<const COPY: bool, const BACK: bool>(
 #[cfg(feature = "alloc")]
 #[inline(never)]
 unsafe fn longer_judged(key: u32, place: *mut u8, len: usize) -> bool {
-    // SAFETY: the caller's promise, passed on.
-    unsafe { best::long::<true, false, true>(key, place, place, len) }
+    // SAFETY: the caller's promise, passed on; `BACK` asks for `MANY`.
+    unsafe {
+        if goes_back(place, len) {
+            best::long::<true, false, true>(key, place, place, len)
+        } else {
+            best::long::<true, false, false>(key, place, place, len)
+        }
+    }
+}
+
+/// Whether bytes in place are worked on from the last one on. The address is only looked at.
+#[inline(always)]
+pub(super) fn goes_back(place: *const u8, len: usize) -> bool {
+    len >= MANY && (len >= 2 * MANY || place as usize % LINE != 0)
 }
 
 /// More than [`SHORT`] bytes: vectors from the first byte on, or, where that pays, the first
-/// vector, the last, and between them an aligned body.
+/// vector, the last, and between them an aligned body; with `BACK` that, from the last byte on.
 ///
 /// # Safety
-/// As for [`longer`], and what `V` needs.
+/// As for [`longer`], and what `V` needs; with `BACK` at least [`MANY`] bytes.
 #[inline(always)]
 pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, const BACK: bool>(
     key: u32,
@@ -187,17 +200,16 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
     to: *mut u8,
     len: usize,
 ) -> bool {
-    debug_assert!(len > SHORT && V::LEN <= SHORT);
+    debug_assert!(len > if BACK { MANY - 1 } else { SHORT } && V::LEN <= SHORT);
     // In place the two are the same: told so, the loops need one address.
     let from = if COPY { from } else { to.cast_const() };
-    let back = BACK && len >= MANY;
     // SAFETY: the caller's promise. In place, a byte is loaded before it is stored, but for those
     // that the first two and the last vector cover: these were loaded before anything was stored,
     // and what they store is the same bytes again. `len` is `ALIGNED` at least, so all three fit.
     unsafe {
         // How far the stores are from being aligned. The address is only looked at.
         let start = (to as usize).wrapping_neg() % V::LEN;
-        if len < ALIGNED || (start == 0 && !back) {
+        if !BACK && (len < ALIGNED || start == 0) {
             let mut body = Body::<V, VERDICT, COPY>::new(key, from, to, len);
             let at = body.forth(0, len);
             let ascii = !VERDICT || body.seen().is_ascii();
@@ -217,7 +229,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
         let next = V::load(from.add(V::LEN)).xor(V::splat(key));
         let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
         let mut body = Body::<V, VERDICT, COPY>::new(turned(key, start), from, to, len);
-        if back {
+        if BACK {
             body.back(start, len);
         } else {
             body.forth(start, len);

@@ -200,7 +200,7 @@ mod tests {
         let source: Vec<u8> = payload(100_003).iter().map(|byte| byte % 128).collect();
         let wanted = definition(key, &source);
         let step = if option_env!("SOCKLESS_THIN").is_some() { 21 } else { 1 };
-        for len in [MANY - 1, MANY, MANY + 1, MANY + 63, MANY + 511, 100_003] {
+        for len in [MANY - 1, MANY, MANY + 63, MANY + 511, 2 * MANY - 1, 2 * MANY, 100_003] {
             for offset in (0..64).step_by(step) {
                 let place = offset..offset + len;
                 let mut room = vec![b' '; 100_100];

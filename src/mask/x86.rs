@@ -32,9 +32,9 @@ macro_rules! has {
     };
 }
 
-/// Beyond this many bytes, what goes from the first to the last comes from the cache behind the
-/// nearest (which has 32 to 48 KiB, as a rule). The widest vectors wait for it like others, and
-/// take longer where nothing else has run for long.
+/// Beyond this many bytes it is the cache behind the nearest that is waited for (which has 32 to
+/// 48 KiB, as a rule). The widest vectors wait like others, and the clock falls for them, where
+/// nothing else runs for long.
 const BEHIND: usize = 56 << 10;
 
 /// How many bytes the widest vectors of this machine have; 0 as long as nobody has asked. The
@@ -66,7 +66,7 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool, const BACK: boo
     let width = WIDEST.load(Ordering::Relaxed);
     #[cfg(not(feature = "std"))]
     let width = widest();
-    let width = if !BACK && len > BEHIND { width.min(32) } else { width };
+    let width = if len > BEHIND { width.min(32) } else { width };
     // SAFETY: such a width is only there where the feature was found, or of a wider one; every
     // x86-64 has SSE2; the rest is the caller's promise.
     unsafe {
@@ -107,6 +107,7 @@ pub(super) fn found() -> alloc::vec::Vec<(&'static str, super::backends::Runs)> 
             [
                 $body::<false, false, false>,
                 $body::<false, false, true>,
+                $body::<true, false, false>,
                 $body::<true, false, true>,
                 $body::<false, true, false>,
             ]
