@@ -31,8 +31,9 @@ const ALIGNED: usize = 512;
 const LONG_STEPS: usize = 2 << 10;
 
 /// From this many bytes on, the nearest cache may not hold all of what was written before; twice as
-/// many where a line starts, since aligned bytes from the first on need no ends.
+/// many where a line starts, since there every vector from the first on is a whole one.
 pub(super) const MANY: usize = 16 << 10;
+const _: () = assert!(MANY >= ALIGNED, "with `BACK` nobody asks for both");
 
 /// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
 /// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
@@ -155,7 +156,7 @@ unsafe fn run(key: u32, from: *const u8, to: *mut u8, len: usize) {
 /// `COPY` do not overlap.
 #[inline(never)]
 unsafe fn longer<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller's promise, passed on; `BACK` asks for `MANY`.
+    // SAFETY: the caller's promise, passed on; `goes_back` saw the `MANY` that `BACK` asks for.
     unsafe {
         if !COPY && goes_back(to, len) {
             best::long::<false, false, true>(key, to, to, len);
@@ -172,7 +173,7 @@ unsafe fn longer<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: 
 #[cfg(feature = "alloc")]
 #[inline(never)]
 unsafe fn longer_judged(key: u32, place: *mut u8, len: usize) -> bool {
-    // SAFETY: the caller's promise, passed on; `BACK` asks for `MANY`.
+    // SAFETY: the caller's promise, passed on; `goes_back` saw the `MANY` that `BACK` asks for.
     unsafe {
         if goes_back(place, len) {
             best::long::<true, false, true>(key, place, place, len)
@@ -237,7 +238,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
         head.store(to);
         tail.store(to.add(last));
         let ascii = !VERDICT || body.seen().or(head.or(tail)).is_ascii();
-        if !ascii {
+        if !BACK && !ascii {
             // It is read again at once, to be validated, in steps that lie across the aligned
             // stores: those would wait for the first of them, since a load is served by one store
             // or by none.
@@ -297,7 +298,7 @@ impl<V: Vector, const VERDICT: bool, const COPY: bool> Body<V, VERDICT, COPY> {
     /// The same vectors, from the last one to `start`.
     ///
     /// # Safety
-    /// As for [`forth`](Self::forth).
+    /// `start <= len`, of the `len` bytes that are there.
     #[inline(always)]
     unsafe fn back(&mut self, start: usize, len: usize) {
         let mut at = len - (len - start) % V::LEN;

@@ -51,7 +51,7 @@ fn widest() -> u8 {
     }
 }
 
-/// The widest body that this machine has.
+/// The widest body that this machine has; beyond [`BEHIND`] of 32 bytes at most.
 ///
 /// # Safety
 /// As for `body::long`.

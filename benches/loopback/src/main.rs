@@ -16,6 +16,15 @@
 //! handshakes, and after a message of 64 KiB or more on each. Both processes need as many
 //! descriptors (`ulimit -n 20000`).
 //!
+//! What TCP does between the two shows, so its congestion control is named first. BBR paces what is
+//! sent, with a timer for each pause, and whether it does differs from round to round; CUBIC does
+//! not. In a network of its own a run may choose:
+//!
+//! ```text
+//! unshare -rn sh -c 'ip link set lo up; sysctl -qw net.ipv4.tcp_congestion_control=cubic; \
+//!     exec target/release/sockless-loopback'
+//! ```
+//!
 //! With `PEER=program` in the environment, a WebSocket server of somebody else's takes its turns
 //! too: it says where it listens at the end of its first line, and echoes without compression.
 
@@ -79,6 +88,9 @@ fn main() -> Result<()> {
     }
     let rounds = argument.map_or(Ok(25), |text| text.parse())?;
 
+    if let Ok(name) = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control") {
+        println!("congestion control: {}\n", name.trim());
+    }
     print!("| | raw TCP, µs | echo, µs | ratio | raw TCP, calls | echo, calls | ratio |");
     println!("{}", if peer.is_some() { " peer, µs | ratio | peer, calls | ratio |" } else { "" });
     println!(
