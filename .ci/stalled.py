@@ -66,10 +66,20 @@ class Peer:
             self.send(10, payload)
 
     def told(self, kind):
-        while True:
+        """Pings come as long as the server lives, so waiting has an end of its own."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
             opcode, payload = self.receive()
             if opcode == 1 and (message := json.loads(payload))["type"] == kind:
                 return message
+        raise TimeoutError(f"nobody told it of {kind!r}")
+
+
+def member(address, **options):
+    """A peer that is in the room: it is answered first, and let in then."""
+    peer = Peer(address, **options)
+    peer.told("welcome")
+    return peer
 
 
 class Reader(threading.Thread):
@@ -140,7 +150,7 @@ def check_handshake(address, pid):
     check("a head that drips is cut off", 4 < time.monotonic() - started < 9,
           f"after {time.monotonic() - started:.1f} s")
 
-    fair, silent = Peer(address), Peer(address)
+    fair, silent = member(address), member(address)
     silent.send(1, b"then nothing")
     fair.told("said")
     wrong = Peer(address)
@@ -160,11 +170,11 @@ def check_handshake(address, pid):
 
 def check_stalled(address, pid):
     """One member stops reading while two others talk, in small messages and in large ones."""
-    speaker, listener = Peer(address), Reader(Peer(address))
+    speaker, listener = member(address), Reader(member(address))
     Reader(speaker)
     rest = memory(pid)
     for round_ in range(3):
-        stalled = Peer(address, receive_buffer=4096)  # never read again
+        stalled = member(address, receive_buffer=4096)  # never read again
         before, slowest, peak, sent = len(listener.left), 0.0, 0.0, 0
         while len(listener.left) == before and sent < 200:
             text = f"round {round_}, message {sent}".encode()
@@ -218,8 +228,7 @@ def check_unread_log(binary):
         host, port = server.stdout.readline().split("/")[2].split(":")
         server.stdout.close()
         server.stderr.close()
-        speaker, listener = Peer((host, int(port))), Peer((host, int(port)))
-        listener.told("welcome")
+        speaker, listener = member((host, int(port))), member((host, int(port)))
         speaker.send(1, b"anybody?")
         said = listener.told("said")["text"]
         speaker.send(8, b"\x03\xe8")
