@@ -22,7 +22,7 @@
 //!
 //! ```text
 //! unshare -rn sh -c 'ip link set lo up; sysctl -qw net.ipv4.tcp_congestion_control=cubic; \
-//!     exec target/release/sockless-loopback'
+//!     exec benches/loopback/target/release/sockless-loopback'
 //! ```
 //!
 //! With `PEER=program` in the environment, a WebSocket server of somebody else's takes its turns
