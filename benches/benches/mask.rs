@@ -1,8 +1,8 @@
 //! Unmasking in place: a payload that begins at a multiple of 64 bytes, and one that does not, as
 //! payloads do not: 1 to 7 bytes further, in turn.
 //!
-//! The floor is XOR in the widest registers of the machine, always aligned. `safe` is what
-//! safe code takes.
+//! The floor is XOR in the widest registers of the machine, always aligned. `safe` is what safe
+//! code takes.
 //!
 //! In `mask-written` the bytes are copied into their place first, as whoever masks has just written
 //! them, and that is in the time of each row.

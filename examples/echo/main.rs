@@ -41,8 +41,8 @@ use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(usize::MAX);
 /// How much is read at a time. A read and a write cost more than the copies they make: with 64 KiB,
-/// messages of 16 KiB that come many at a time take 1.8 times as long (`benches/loopback`); with
-/// 512 KiB, ones of 1 MiB 1.1 times.
+/// messages of 16 KiB that come many at a time take 1.8 times as long (`benches/README.md`); with
+/// 512 KiB nothing is gained.
 const SCRATCH: usize = 320 << 10;
 /// The room that is kept for what goes out and is small.
 const OUT: usize = 64 << 10;

@@ -183,7 +183,7 @@ mod tests {
     }
 
     impl Backend {
-        /// In place and long, from the last byte on or from the first, as nobody else chooses.
+        /// In place and long, from the last byte on or from the first, whatever `goes_back` says.
         fn run(&self, back: bool, verdict: bool, piece: &mut [u8]) -> bool {
             let (place, len) = (piece.as_mut_ptr(), piece.len());
             assert!(len >= MANY);

@@ -156,14 +156,8 @@ unsafe fn run(key: u32, from: *const u8, to: *mut u8, len: usize) {
 /// `COPY` do not overlap.
 #[inline(never)]
 unsafe fn longer<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller's promise, passed on; `goes_back` saw the `MANY` that `BACK` asks for.
-    unsafe {
-        if !COPY && goes_back(to, len) {
-            best::long::<false, false, true>(key, to, to, len);
-        } else {
-            best::long::<false, COPY, false>(key, from, to, len);
-        }
-    }
+    // SAFETY: the caller's promise, passed on.
+    unsafe { either_way::<false, COPY>(key, from, to, len) };
 }
 
 /// The same in place, of what a read has brought, with a verdict.
@@ -173,12 +167,27 @@ unsafe fn longer<const COPY: bool>(key: u32, from: *const u8, to: *mut u8, len: 
 #[cfg(feature = "alloc")]
 #[inline(never)]
 unsafe fn longer_judged(key: u32, place: *mut u8, len: usize) -> bool {
+    // SAFETY: the caller's promise, passed on.
+    unsafe { either_way::<true, false>(key, place, place, len) }
+}
+
+/// From the first byte on, or from the last.
+///
+/// # Safety
+/// As for [`longer`].
+#[inline(always)]
+unsafe fn either_way<const VERDICT: bool, const COPY: bool>(
+    key: u32,
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+) -> bool {
     // SAFETY: the caller's promise, passed on; `goes_back` saw the `MANY` that `BACK` asks for.
     unsafe {
-        if goes_back(place, len) {
-            best::long::<true, false, true>(key, place, place, len)
+        if !COPY && goes_back(to, len) {
+            best::long::<VERDICT, false, true>(key, to, to, len)
         } else {
-            best::long::<true, false, false>(key, place, place, len)
+            best::long::<VERDICT, COPY, false>(key, from, to, len)
         }
     }
 }
@@ -241,7 +250,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
         if !BACK && !ascii {
             // It is read again at once, to be validated, in steps that lie across the aligned
             // stores: those would wait for the first of them, since a load is served by one store
-            // or by none.
+            // or by none. Of `MANY` bytes that wait is nothing.
             next.store(to.add(V::LEN));
         }
         ascii
