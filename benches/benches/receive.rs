@@ -200,19 +200,23 @@ fn binary(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
 
 fn any_length(group: &mut BenchmarkGroup<'_, WallTime>, most: usize) {
     const READS: usize = 20;
-    let header = frame(Opcode::Binary, false, true, &[]).len();
-    let (mut wire, mut count) = (Vec::new(), 0);
-    for drawn in noise(READS * READ).into_iter().map(|byte| usize::from(byte) % (most + 1)) {
-        // No frame is cut by the end of a read: the last one fills it.
-        let room = READ - wire.len() % READ;
-        let len = if room <= header + most { room - header } else { drawn.min(room - 2 * header) };
+    let (mut wire, mut count, mut payload) = (Vec::new(), 0, 0);
+    for drawn in noise(2 * READS * READ).as_chunks().0 {
+        // No frame is cut by the end of a read: the last one fills it. With a header of 6 bytes
+        // that is one of 125 at most, with one of 8 another of 126 at least.
+        let len = match READ - wire.len() % READ {
+            room @ ..=131 => room - 6,
+            132 | 133 => 0,
+            room if room <= 8 + most => room - 8,
+            room => (usize::from(u16::from_le_bytes(*drawn)) % (most + 1)).min(room - 16),
+        };
         wire.extend(frame(Opcode::Binary, false, true, &noise(len)));
-        count += 1;
+        (count, payload) = (count + 1, payload + len);
         if wire.len() == READS * READ {
             break;
         }
     }
-    let (bytes, payload) = (bytes::Bytes::from(wire), READS * READ - count * header);
+    let bytes = bytes::Bytes::from(wire);
     group.throughput(Throughput::Elements(count as u64));
     ours(group, most, &bytes, count);
     let (mut from, mut scratch) = (Wire::new(bytes.clone()), vec![0; READ]);
@@ -419,6 +423,7 @@ fn main() {
     }
     let mut group = criterion.benchmark_group("receive-any-length");
     any_length(&mut group, 125);
+    any_length(&mut group, 500);
     group.finish();
     for size in [125, 1 << 10, 16 << 10] {
         let mut group = criterion.benchmark_group("receive-in-place");

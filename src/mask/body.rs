@@ -2,9 +2,10 @@
 //!
 //! Up to [`SHORT`] bytes it is `short`, inlined where it is called. Beyond, in place, the same with
 //! a verdict on what came out, or from one buffer into another: the three are one body. The first
-//! and the last vector are loaded before anything is stored, and stored after all else, so that
-//! neither needs a loop of smaller steps and no byte meets the key twice; between them runs a loop
-//! that stores to aligned addresses only, since payloads never start aligned.
+//! and the last vector are loaded before anything is stored, so that neither needs a loop of
+//! smaller steps and no byte meets the key twice; between them runs a loop that stores to aligned
+//! addresses only, since payloads never start aligned. What is too short for that is done like what
+//! is `short`: messages from both ends, whole vectors at a time, and in steps what a caller masks.
 //!
 //! Copies go from the first byte to the last. Many bytes in place go from the last one on: they
 //! were written there from the first one on, so the nearest cache still has their end, and has
@@ -21,10 +22,10 @@ use alloc::vec::Vec;
 use bytes::BytesMut;
 
 use super::best;
-use super::short::{SHORT, by_ends, by_steps};
+use super::short::{SHORT, by_ends, by_steps, ends};
 use super::vector::{LINE, Vector, joined, load, store, turned};
 
-/// From this many bytes on, aligned stores pay for two vectors that overlap.
+/// From this many bytes on, aligned stores pay for vectors that overlap in what a caller masks.
 const ALIGNED: usize = 512;
 
 /// From this many bytes on, what starts aligned is done in longer steps.
@@ -67,8 +68,9 @@ pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
         match (VERDICT, len <= SHORT) {
             (true, true) => by_ends::<best::Short, true, false>(key, place, place, len),
             (false, true) => by_ends::<best::Short, false, true>(key, place, place, len),
-            (true, false) => longer_judged(key, place, len),
-            (false, false) => {
+            // Up to there the verdict costs less than it would to tell the two apart.
+            (_, false) if VERDICT || len < ALIGNED => longer_judged(key, place, len),
+            (_, false) => {
                 longer::<false>(key, place, place, len);
                 true
             }
@@ -198,8 +200,8 @@ pub(super) fn goes_back(place: *const u8, len: usize) -> bool {
     len >= MANY && (len >= 2 * MANY || place as usize % LINE != 0)
 }
 
-/// More than [`SHORT`] bytes: vectors from the first byte on, or, where that pays, the first
-/// vector, the last, and between them an aligned body; with `BACK` that, from the last byte on.
+/// More than [`SHORT`] bytes: few vectors from both ends, or few bytes in steps; else the first
+/// vector, the last, and between them an aligned body, with `BACK` from the last byte on.
 ///
 /// # Safety
 /// As for [`longer`], and what `V` needs; with `BACK` at least [`MANY`] bytes.
@@ -214,46 +216,58 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
     // In place the two are the same: told so, the loops need one address.
     let from = if COPY { from } else { to.cast_const() };
     // SAFETY: the caller's promise. In place, a byte is loaded before it is stored, but for those
-    // that the first two and the last vector cover: these were loaded before anything was stored,
-    // and what they store is the same bytes again. `len` is `ALIGNED` at least, so all three fit.
+    // that the first two, the last, and the aligned vector across one of them cover: these were
+    // loaded before any was stored, and what they store is the same bytes again. Each branch has
+    // the length that it needs: more than eight vectors, or in place `ALIGNED` bytes, are three.
     unsafe {
-        // How far the stores are from being aligned. The address is only looked at.
-        let start = (to as usize).wrapping_neg() % V::LEN;
-        if !BACK && (len < ALIGNED || start == 0) {
-            let mut body = Body::<V, VERDICT, COPY>::new(key, from, to, len);
-            let at = body.forth(0, len);
-            let ascii = !VERDICT || body.seen().is_ascii();
-            if at == len {
-                return ascii;
-            }
-            let (from, to) = (from.add(at), to.add(at));
-            if VERDICT {
-                // Steps judge nothing.
-                return by_ends::<best::Short, true, false>(key, from, to, len - at) & ascii;
-            }
-            by_steps::<best::Short>(key, from, to, len - at);
+        if !BACK && (VERDICT || COPY) && len <= 8 * V::LEN {
+            return if len <= 4 * V::LEN {
+                ends::<V, VERDICT, 2, 1>(key, from, to, len)
+            } else {
+                ends::<V, VERDICT, 4, 3>(key, from, to, len)
+            };
+        }
+        if !BACK && !VERDICT && !COPY && len < ALIGNED {
+            let at = Body::<V, VERDICT, COPY>::new(key, from, to, len).forth(0, len);
+            by_steps::<best::Short>(key, from.add(at), to.add(at), len - at);
             return true;
         }
+        // How far the stores are from being aligned. The address is only looked at.
+        let start = (to as usize).wrapping_neg() % V::LEN;
         let last = len - V::LEN;
         let head = V::load(from).xor(V::splat(key));
-        let next = V::load(from.add(V::LEN)).xor(V::splat(key));
         let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
         let mut body = Body::<V, VERDICT, COPY>::new(turned(key, start), from, to, len);
+        body.see([head, tail]);
+        // Where the body begins, the vector that lies across is stored at once: whoever works on
+        // these bytes next begins there, too, and finds them long stored when it comes back to it.
         if BACK {
-            body.back(start, len);
+            let end = last - (last - start) % V::LEN;
+            let [next] = body.load(end);
+            tail.store(to.add(last));
+            next.store(to.add(end));
+            body.back(start, end);
+            head.store(to);
+        } else if start == 0 {
+            if body.forth(0, len) != len {
+                tail.store(to.add(last));
+            }
         } else {
-            body.forth(start, len);
+            let [next] = body.load(start);
+            let second = V::load(from.add(V::LEN)).xor(V::splat(key));
+            head.store(to);
+            next.store(to.add(start));
+            body.forth(start + V::LEN, len);
+            tail.store(to.add(last));
+            if VERDICT && !body.seen().is_ascii() {
+                // It is read again at once, to be validated, in steps that lie across the aligned
+                // stores: those would wait for the first of them, since a load is served by one
+                // store or by none. Of `MANY` bytes that wait is nothing.
+                second.store(to.add(V::LEN));
+                return false;
+            }
         }
-        head.store(to);
-        tail.store(to.add(last));
-        let ascii = !VERDICT || body.seen().or(head.or(tail)).is_ascii();
-        if !BACK && !ascii {
-            // It is read again at once, to be validated, in steps that lie across the aligned
-            // stores: those would wait for the first of them, since a load is served by one store
-            // or by none. Of `MANY` bytes that wait is nothing.
-            next.store(to.add(V::LEN));
-        }
-        ascii
+        !VERDICT || body.seen().is_ascii()
     }
 }
 
@@ -304,13 +318,13 @@ impl<V: Vector, const VERDICT: bool, const COPY: bool> Body<V, VERDICT, COPY> {
         at
     }
 
-    /// The same vectors, from the last one to `start`.
+    /// Whole vectors, from the one that ends at `at` to the one at `start`.
     ///
     /// # Safety
-    /// `start <= len`, of the `len` bytes that are there.
+    /// They lie in what is there.
     #[inline(always)]
-    unsafe fn back(&mut self, start: usize, len: usize) {
-        let mut at = len - (len - start) % V::LEN;
+    unsafe fn back(&mut self, start: usize, mut at: usize) {
+        debug_assert!((at - start) % V::LEN == 0);
         // SAFETY: `at` is whole vectors behind `start`; no step begins before that.
         unsafe {
             while at - start >= 8 * V::LEN {
@@ -335,13 +349,36 @@ impl<V: Vector, const VERDICT: bool, const COPY: bool> Body<V, VERDICT, COPY> {
             for line in 0..if self.fetches { N * V::LEN / LINE } else { 0 } {
                 V::fetch(self.to.wrapping_add(at + AHEAD + line * LINE));
             }
-            let vectors = load::<V, N>(self.key, self.from.add(at));
+            let vectors = self.load::<N>(at);
             store(vectors, self.to.add(at));
-            if VERDICT {
-                for four in vectors.chunks(4) {
-                    for (seen, vector) in self.seen.iter_mut().zip(four) {
-                        *seen = seen.or(*vector);
-                    }
+        }
+    }
+
+    /// The `N` vectors at `at`, as they are to be stored.
+    ///
+    /// # Safety
+    /// They lie in what is there.
+    #[inline(always)]
+    unsafe fn load<const N: usize>(&mut self, at: usize) -> [V; N] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let vectors = load(self.key, self.from.add(at));
+            self.see(vectors);
+            vectors
+        }
+    }
+
+    /// Remembers the bits of what is stored.
+    ///
+    /// # Safety
+    /// What `V` needs.
+    #[inline(always)]
+    unsafe fn see<const N: usize>(&mut self, vectors: [V; N]) {
+        if VERDICT {
+            for four in vectors.chunks(4) {
+                for (seen, vector) in self.seen.iter_mut().zip(four) {
+                    // SAFETY: the caller's promise.
+                    *seen = unsafe { seen.or(*vector) };
                 }
             }
         }

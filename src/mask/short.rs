@@ -130,7 +130,7 @@ fn next<V: Vector, const MORE: bool>(from: *const u8) {
 /// # Safety
 /// As for [`by_steps`], with `M < N` and `len` of `N` to `N + M + 1` vectors.
 #[inline(always)]
-unsafe fn ends<V: Vector, const VERDICT: bool, const N: usize, const M: usize>(
+pub(super) unsafe fn ends<V: Vector, const VERDICT: bool, const N: usize, const M: usize>(
     key: u32,
     from: *const u8,
     to: *mut u8,

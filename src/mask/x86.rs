@@ -32,24 +32,27 @@ macro_rules! has {
     };
 }
 
+/// Below this many bytes the widest vectors leave too much to be done in steps.
+const FEW: usize = 256;
+
 /// Beyond this many bytes it is the cache behind the nearest that is waited for (which has 32 to
 /// 48 KiB, as a rule). The widest vectors wait like others there, and on Intel's processors the
 /// clock falls for them, where nothing else runs for long.
 const BEHIND: usize = 56 << 10;
 
-/// How many bytes the vectors have that are taken up to [`BEHIND`], and beyond; 0 as long as nobody
-/// has asked. The standard library remembers each feature, but to ask it keeps a function from
-/// ending in a jump.
+/// How many bytes the vectors have that are taken between the two, and elsewhere; 0 as long as
+/// nobody has asked. The standard library remembers each feature, but to ask it keeps a function
+/// from ending in a jump.
 #[cfg(feature = "std")]
 static WIDEST: [AtomicU8; 2] = [const { AtomicU8::new(0) }; 2];
 
 /// The same, asked for: a feature is in it where that was found, as are those of fewer bytes.
-fn widest(behind: bool) -> u8 {
+fn widest(between: bool) -> u8 {
     match () {
         () if !has!("avx2") => 16,
         () if !cfg!(sockless_avx512) || !has!("avx512f") => 32,
         // SSE4a is AMD's alone, and the widest are the fastest there at any length.
-        () if behind && !has!("sse4a") => 32,
+        () if !between && !has!("sse4a") => 32,
         () => 64,
     }
 }
@@ -67,12 +70,12 @@ pub(super) unsafe fn long<const VERDICT: bool, const COPY: bool, const BACK: boo
 ) -> bool {
     #[cfg(feature = "std")]
     let width = {
-        let [near, behind] = &WIDEST;
-        let width = if len > BEHIND { behind } else { near };
+        let [between, elsewhere] = &WIDEST;
+        let width = if (FEW..=BEHIND).contains(&len) { between } else { elsewhere };
         width.load(Ordering::Relaxed)
     };
     #[cfg(not(feature = "std"))]
-    let width = widest(len > BEHIND);
+    let width = widest((FEW..=BEHIND).contains(&len));
     // SAFETY: such a width is only there where the feature was found, or of a wider one; every
     // x86-64 has SSE2; the rest is the caller's promise.
     unsafe {
@@ -100,9 +103,9 @@ unsafe fn first<const VERDICT: bool, const COPY: bool, const BACK: bool>(
     to: *mut u8,
     len: usize,
 ) -> bool {
-    let [near, behind] = &WIDEST;
-    near.store(widest(false), Ordering::Relaxed);
-    behind.store(widest(true), Ordering::Relaxed);
+    let [between, elsewhere] = &WIDEST;
+    between.store(widest(true), Ordering::Relaxed);
+    elsewhere.store(widest(false), Ordering::Relaxed);
     // SAFETY: the caller's promise, passed on.
     unsafe { long::<VERDICT, COPY, BACK>(key, from, to, len) }
 }
