@@ -53,7 +53,8 @@ pub(crate) enum Cause {
 pub enum Want {
     /// Read on.
     Read,
-    /// Read on, only for the end: the server closes first (RFC 6455 section 7.1.1).
+    /// Read on, only for the end, and leave writing open: the server closes first (RFC 6455 section
+    /// 7.1.1).
     AwaitEof,
     /// Close: shut down writing, read and drop until the end or a short time, then close. Closing
     /// at once with unread input would reset the connection and could destroy the Close frame that

@@ -45,7 +45,8 @@ pub struct Config {
     /// How many fragments a message may have beside one for each 16 bytes: 4,096. Splitting finer
     /// costs the receiver more than the sender. Beyond: close 1008.
     pub max_fragments: u32,
-    /// How many empty fragments may stand in a row: 1,024. They carry nothing. Beyond: close 1008.
+    /// How many empty fragments may stand in a row: 1,024, and one more that ends the message. They
+    /// carry nothing. Beyond: close 1008.
     pub max_empty_fragments: u16,
     /// How full the output may be, in bytes, for a Pong to be added: 64 KiB, a socket buffer's
     /// worth. Beyond, only the newest Ping is remembered.

@@ -25,7 +25,7 @@ pub enum Event<'b> {
     /// The peer's Close: the last event. [`Connection`](crate::Connection) has answered it.
     Close(Close<'b>),
     /// The peer broke the protocol: the last event. [`Connection`](crate::Connection) has put the
-    /// Close that says so into the output.
+    /// Close that says so into the output, unless one was there before.
     Failed(ProtocolError),
 }
 

@@ -79,7 +79,8 @@ pub enum Timeout {
     Pong,
     /// The next message ([`Config::idle_timeout`]).
     Idle,
-    /// The peer's Close, or the end of the transport ([`Config::close_timeout`]).
+    /// The peer's Close, or the end of the transport ([`Config::close_timeout`]). Where
+    /// [`Want`](crate::Want) is not to read, both Closes have passed, and it is no failure.
     Close,
 }
 
@@ -137,7 +138,8 @@ impl Keepalive {
         }
     }
 
-    /// Bytes came from the peer, whatever they mean: it is alive.
+    /// Bytes came from the peer, whatever they mean: it is alive. Say so too while nothing is read
+    /// for a reason of your own: the silence is not the peer's.
     pub fn heard(&mut self, now: Duration) {
         self.heard = self.heard.max(now);
     }
@@ -169,7 +171,8 @@ impl Keepalive {
         Some(now.saturating_sub(self.pinged))
     }
 
-    /// When to call [`poll`](Self::poll) next; `None` when nothing will ever be due.
+    /// When to call [`poll`](Self::poll) next; `None` when nothing will ever be due. It may be as
+    /// far away as the configuration says: add it to a clock with `checked_add`.
     pub fn next(&self) -> Option<Duration> {
         match self.phase {
             Phase::Opening => self.since.checked_add(self.config.open_timeout),
@@ -181,7 +184,8 @@ impl Keepalive {
         }
     }
 
-    /// What is due now. A Ping that this returns counts as sent.
+    /// What is due now. A Ping that this returns counts as sent. Read what is there before you ask:
+    /// the Pong may be in it.
     pub fn poll(&mut self, now: Duration) -> Due {
         let past = |deadline: Option<Duration>| deadline.is_some_and(|deadline| deadline <= now);
         match self.phase {

@@ -319,7 +319,8 @@ impl Sender {
     /// Sends what the receiving half says is owed, if it still is.
     ///
     /// A Pong is written while `out` holds no more than [`Config::high_water`], else the newest is
-    /// held back for [`flush`](Self::flush). A Close is written at once, unless one has been.
+    /// held back for [`flush`](Self::flush). A Close is written at once, unless one has been, and
+    /// nothing can be sent after it: send what waits to be sent first.
     pub fn reply(&mut self, reply: &Reply, out: &mut BytesMut) {
         match &reply.0 {
             Owed::Pong(payload) if self.closing.answers() => {

@@ -77,7 +77,7 @@ fn turn(
             }
         }
         let written = out.is_empty();
-        if written && matches!(&stage, Stage::Open(script) if script.want() != Want::Read) {
+        if written && matches!(&stage, Stage::Open(script) if script.want() == Want::CloseNow) {
             let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells
         }
         let size = match socket.read(scratch) {

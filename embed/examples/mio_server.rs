@@ -79,10 +79,18 @@ fn main() -> io::Result<()> {
 }
 
 impl Peer {
+    /// Whether there is more to do at once.
+    fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Duration) -> io::Result<bool> {
+        let more = self.exchange(scratch, pool, now)?;
+        // Behind the read: it may have brought the Pong.
+        let before = self.out.len();
+        self.echo.tick(&mut self.out, now).map_err(io::Error::other)?;
+        Ok(more || self.out.len() > before)
+    }
+
     /// Writes all and reads once; whether there may be more to read. Readiness is told once, but to
     /// read until nothing is left would keep everybody waiting for who never stops sending.
-    fn turn(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Duration) -> io::Result<bool> {
-        self.echo.tick(&mut self.out, now).map_err(io::Error::other)?;
+    fn exchange(&mut self, scratch: &mut [u8], pool: &mut Pool, now: Duration) -> io::Result<bool> {
         while !self.out.is_empty() {
             match self.socket.write(&self.out) {
                 Ok(size) => {

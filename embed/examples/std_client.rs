@@ -56,9 +56,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             size => script.receive(&mut scratch[..size]),
         }
     }
-    // The last word, then the end of this side, then the server's.
+    // The last word, then the server's end. Unless both Closes have passed, this side's comes first.
     socket.write_all(&script.out)?;
-    let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells
+    if script.want() == Want::CloseNow {
+        let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells
+    }
     while read(&mut socket, &mut scratch)? > 0 {}
     print!("{}", script.eof());
     Ok(())

@@ -146,13 +146,18 @@ async fn write(
         tokio::select! {
             biased;
             reply = owed.recv() => match reply {
-                Some(reply) => sender.reply(&reply, &mut out),
+                Some(reply) => {
+                    // It may be a Close: what was said before goes before it.
+                    for _ in 0..messages.len() {
+                        let Ok(message) = messages.try_recv() else { break };
+                        say_to(&mut writer, &mut sender, &message).await?;
+                    }
+                    sender.reply(&reply, &mut out);
+                }
                 None => return Ok(sender),
             },
             message = messages.recv() => match message {
-                Ok(message) => if let Ok(frame) = sender.prepared(&message) {
-                    timeout(SILENCE, writer.write_all(&frame)).await??;
-                },
+                Ok(message) => say_to(&mut writer, &mut sender, &message).await?,
                 Err(_) => _ = sender.close(CloseCode::TRY_AGAIN_LATER, "too slow", &mut out),
             },
             _ = ping.tick() => drop(sender.ping(b"", &mut out)),
@@ -169,4 +174,15 @@ async fn write(
     }
     writer.shutdown().await?;
     Ok(sender)
+}
+
+async fn say_to(
+    writer: &mut OwnedWriteHalf,
+    sender: &mut Sender,
+    message: &Prepared,
+) -> io::Result<()> {
+    if let Ok(frame) = sender.prepared(message) {
+        timeout(SILENCE, writer.write_all(&frame)).await??;
+    }
+    Ok(())
 }

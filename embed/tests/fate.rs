@@ -147,6 +147,29 @@ async fn timers_may_be_longer_than_time() {
     }
 }
 
+/// A Pong that came in time is read late, for the application took its time.
+#[tokio::test]
+async fn who_is_slow_does_not_blame_the_peer() {
+    let mut config = Config::default();
+    let short = Some(Duration::from_millis(50));
+    (config.ping_interval, config.pong_timeout) = (short, short);
+    let ((near, mut far), config) = (duplex(1 << 10), Arc::new(config));
+    let mut socket = Socket::new(near, Connection::server(Arc::clone(&config)), config, &[]);
+    let mut ping = [0; 10];
+    tokio::select! {
+        _ = socket.next() => panic!("nothing was sent yet"),
+        came = far.read_exact(&mut ping) => assert_eq!(came.unwrap(), 10),
+    }
+    let pong = [&[0x8a, 0x88, 0, 0, 0, 0], &ping[2..]].concat();
+    far.write_all(&pong).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let came = socket.next().await.unwrap();
+    assert!(matches!(came, Some((Event::Pong(data), ..)) if data[..] == ping[2..]));
+    // Who says nothing any more is given up all the same.
+    let error = socket.next().await.err().unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+}
+
 /// Frames larger than what waits on either side, both ways at once: a socket that stops reading
 /// while it cannot write would wait for a peer that does the same.
 #[tokio::test]

@@ -232,13 +232,20 @@
 //! Tell it what happens: `phase` when the connection opens and once it is that no more
 //! ([`is_open`](crate::Connection::is_open)), `heard` for each read, `backlog` for each write that
 //! left something, `pong` for each Pong, `active` for messages where `idle_timeout` is set. Ask it
-//! while a write waits, too: a peer that takes nothing is found by no read.
+//! while a write waits, too: a peer that takes nothing is found by no read. Code that blocks gives
+//! the socket a write timeout instead.
+//!
+//! **Read what is there before you ask.** The Pong may lie in the socket since long ago, where one
+//! message took you that long; and while you do not read because your own work is not done, say
+//! `heard`: that is not the peer's silence.
 //!
 //! # The end
 //!
-//! Once [`want`](crate::Connection::want) says something else than `Read`: write, shut down
-//! writing, read and drop until the end or a deadline, close. To close at once, with input unread,
-//! resets the connection and can destroy the Close on its way.
+//! Once [`want`](crate::Connection::want) says `CloseNow`: write, shut down writing, read and drop
+//! until the end or a deadline, close. To close at once, with input unread, resets the connection
+//! and can destroy the Close on its way. `AwaitEof`, which clients alone are told, is the same
+//! without the shutdown: the server ends first, and if it takes too long the Closes have passed all
+//! the same.
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -246,6 +253,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! fn end(mut socket: &TcpStream, out: &[u8]) -> io::Result<()> {
+//!     socket.set_write_timeout(Some(Duration::from_secs(2)))?; // better: since it was opened
 //!     socket.write_all(out)?;
 //!     socket.shutdown(Shutdown::Write)?;
 //!     let end = Instant::now() + Duration::from_secs(2); // or the timers' `Phase::Closing`
@@ -359,9 +367,14 @@
 //! });
 //! ```
 //!
+//! A Close in that slot overtakes what waits elsewhere, and nothing can be sent after it: where
+//! answers have a queue of their own, put the replies into that, or send what is in it first.
+//!
 //! [`Keepalive`](crate::Keepalive) goes with the half that sends, since that writes what is due and
-//! knows when a Close has passed; the other tells it when it has read, and of Pongs.
-//! `examples/server/peer.rs` does so on two threads.
+//! knows when a Close has passed; the other tells it when it has read, and of Pongs. At the end
+//! [`Receiver::eof`](crate::Receiver::eof) has the peer's code and reason,
+//! [`Sender::eof`](crate::Sender::eof) whether it ended cleanly. `examples/server/peer.rs` does so
+//! on two threads.
 //!
 //! # Programs to copy from
 //!

@@ -155,7 +155,8 @@ impl ResponseFacts {
 ///
 /// The head is borrowed from the input that it came in; a head that came in pieces is owned. What
 /// follows the head stays in the input: the frames of a connection that opened, or the content of
-/// a response that did not, as far as it has come.
+/// a response that did not, as far as it has come, in the framing of RFC 9112 section 6 (a length,
+/// chunks, or until the end), which is left to the caller.
 #[derive(Clone)]
 pub struct Response<'b> {
     head: Cow<'b, [u8]>,

@@ -71,33 +71,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             if self.closed.is_some() {
                 return Poll::Ready(Ok(false));
             }
-            self.poll_timers(cx)?;
-            let mute = self.mute;
             let written = matches!(self.poll_flush(cx), Poll::Ready(Ok(())));
-            if self.mute != mute {
-                continue; // to what is due now
-            }
             if written && self.connection.want() == Want::CloseNow {
                 let _ = Pin::new(&mut self.io).poll_shutdown(cx); // what is wrong, the read tells
             }
-            if self.out.len() > backlog {
-                return Poll::Pending;
-            }
-            if is_full {
+            let is_blocked = self.out.len() > backlog;
+            if is_full && !is_blocked {
                 continue; // to what has been read
             }
             let mut room = ReadBuf::new(self.inbox.room());
-            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut room));
+            let read = match is_blocked {
+                true => Poll::Pending,
+                false => Pin::new(&mut self.io).poll_read(cx, &mut room),
+            };
             let n = room.filled().len();
             // Once both Closes have passed, how the transport ends is of no interest.
             let error = match (self.mute, read) {
-                (_, Ok(())) if n > 0 => {
+                // Not before: what waits to be read may be the Pong.
+                (_, Poll::Pending) if self.poll_timers(cx)? => continue,
+                (_, Poll::Pending) => return Poll::Pending,
+                (_, Poll::Ready(Ok(()))) if n > 0 => {
                     self.inbox.filled(n);
                     self.timers.heard(self.start.elapsed());
+                    self.poll_timers(cx)?;
                     continue;
                 }
                 (Some(kind), _) => kind.into(),
-                (None, Err(error)) if self.connection.want() == Want::Read => error,
+                (None, Poll::Ready(Err(error))) if self.connection.want() == Want::Read => error,
                 (None, _) => {
                     self.closed = Some(self.connection.eof());
                     continue;
@@ -147,8 +147,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    /// Pings, and gives up a peer that is silent.
-    fn poll_timers(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    /// Pings, and gives up a peer that is silent. Whether there is more to write now.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let before = self.out.len();
         if !self.connection.is_open() || self.mute.is_some() {
             self.timers.phase(Phase::Closing, self.start.elapsed());
         }
@@ -171,7 +172,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 }
             }
         }
-        Ok(())
+        Ok(self.out.len() > before)
     }
 
     /// Starts the closing handshake; [`next`](Self::next) carries it out.
