@@ -31,6 +31,10 @@ const SMALL: usize = 4096;
 /// content.
 const SLACK: usize = 512;
 
+/// What a fragment of a compressed message may have beside its data: where it ends, the compressor
+/// has written out all that it held. Their number is bounded by what they inflate to.
+const FLUSH: u64 = 16;
+
 /// An unfinished message; between messages the room that the next one may use.
 pub(crate) struct Assembler {
     pub(crate) kind: Kind,
@@ -108,16 +112,25 @@ impl Assembler {
         self.len
     }
 
-    /// Counts a frame of the message when its header is complete.
+    /// How many bytes the frames up to the next may declare, if they are compressed.
+    pub(crate) fn compressed_limit(&self, config: &Config) -> u64 {
+        let flushes = u64::from(self.fragments).saturating_mul(FLUSH);
+        config.compressed_limit().saturating_add(flushes)
+    }
+
+    /// Counts a frame of the message when its header is complete. What it is compressed to says
+    /// nothing of how finely it was split: what it has `inflated` to so far does.
     pub(crate) fn frame(
         &mut self,
         len: u64,
         fin: bool,
+        inflated: u64,
         config: &Config,
     ) -> Result<(), ProtocolError> {
         self.len = self.len.saturating_add(len);
         self.fragments = self.fragments.saturating_add(1);
-        let budget = u64::from(config.max_fragments).saturating_add(self.len / 16);
+        let bytes = if self.compressed { inflated } else { self.len };
+        let budget = u64::from(config.max_fragments).saturating_add(bytes / 16);
         if self.fragments > 1 && u64::from(self.fragments) > budget {
             return Err(ProtocolError::TooManyFragments);
         }

@@ -42,8 +42,9 @@ pub struct Config {
     /// The longest message, and frame, in streamed delivery, in bytes: no limit, since nothing is
     /// held. Beyond: close 1009.
     pub max_streamed: u64,
-    /// How many fragments a message may have beside one for each 16 bytes: 4,096. Splitting finer
-    /// costs the receiver more than the sender. Beyond: close 1008.
+    /// How many fragments a message may have beside one for each 16 bytes, inflated if they were
+    /// compressed: 4,096. Splitting finer costs the receiver more than the sender. Beyond: close
+    /// 1008.
     pub max_fragments: u32,
     /// How many empty fragments may stand in a row: 1,024, and one more that ends the message. They
     /// carry nothing. Beyond: close 1008.

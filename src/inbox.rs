@@ -97,7 +97,7 @@ impl Inbox {
         self.buffer.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// The first `len` bytes of [`room`](Self::room) were read into; more than it has are all of it.
+    /// The first `len` bytes of [`room`](Self::room) were read into; more than it has is all of it.
     pub fn filled(&mut self, len: usize) {
         self.end = self.end.saturating_add(len).min(self.buffer.len());
     }

@@ -206,6 +206,32 @@ fn what_is_not_remembered_fails() {
     }
 }
 
+/// Where a call has added all that it may, there may be more of the message, and more input.
+#[test]
+fn what_a_call_may_add_is_not_what_a_message_may() {
+    let payload = [stored(&[b'x'; 180], false), stored(b"y", false), vec![0]].concat();
+    for (limit, wanted) in [(1000, Ok(())), (181, Ok(())), (180, Err(InflateError::TooLarge))] {
+        for most in 175..=185 {
+            let mut inflater = Inflater::new(context(15, false));
+            let (mut message, mut rest) = (Vec::new(), &payload[..]);
+            let ended = loop {
+                match inflater.inflate(rest, &mut message, most, at_most(limit)) {
+                    Ok(progress) => {
+                        assert!(progress.produced <= most);
+                        rest = &rest[progress.consumed..];
+                        if !progress.more {
+                            break inflater.finish(at_most(limit));
+                        }
+                    }
+                    Err(error) => break Err(error),
+                }
+            };
+            assert_eq!(ended, wanted, "{most} of {limit}");
+            assert_eq!(message.len() as u64, limit.min(181), "{most} of {limit}");
+        }
+    }
+}
+
 #[test]
 fn where_no_ratio_is_allowed_none_is_copied() {
     let (payload, _) =

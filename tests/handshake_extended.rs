@@ -137,6 +137,9 @@ fn every_rule_of_a_request_has_its_status() {
         (&[version, ("sec-websocket-extensions", "x;")], E::Extensions, 400),
         (&[("Sec-WebSocket-Version", "13")], E::Field, 400),
         (&[version, (":path", "/")], E::Field, 400),
+        (&[("sec-websocket-version", "13 ")], E::Field, 400),
+        (&[version, ("x", " a")], E::Field, 400),
+        (&[version, ("cookie", "a=b\t")], E::Field, 400),
         (&[version, ("x", "a\r\nb: c")], E::Control, 400),
     ] {
         let refusal = request(PSEUDO, fields).unwrap_err();
@@ -231,6 +234,11 @@ fn the_origin_is_held_against_the_authority() {
 // req: E5-05
 #[test]
 fn names_are_in_lower_case_both_ways() {
+    // A scheme is not a name: it has no case (RFC 9110 section 4.2.3).
+    assert!(request(PseudoHeaders { scheme: Some("HTTPS"), ..PSEUDO }, FIELDS).is_ok());
+    for value in [" a", "a\t"] {
+        assert_eq!(answer(200, &[("x", value)]).err(), Some(ResponseError::Field));
+    }
     let request = with("sec-websocket-protocol", "a, b").unwrap();
     let accept = Accept::new(&request).prefer(&["b"]).field("Set-Cookie", "Seen=1").unwrap();
     let (response, _, agreed) = accept.respond(Arc::default()).unwrap();

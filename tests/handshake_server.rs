@@ -195,6 +195,44 @@ fn rejecting() {
     assert_eq!(twice.err(), Some(FieldError::Duplicate));
 }
 
+/// "The server MUST NOT send content in the response" (RFC 9110 section 9.3.2), be the request
+/// refused before its line is whole.
+#[test]
+fn an_answer_to_head_has_no_content() {
+    for (line, status, rest) in [
+        (format!("HEAD /{} HTTP/1.1\r\n", "a".repeat(9000)), "414", ""),
+        ("HEAD /a b HTTP/1.1\r\n".into(), "400", ""),
+        ("HEAD /\\ HTTP/1.1\r\n".into(), "400", ""),
+        ("HEAD\0".into(), "400", "bad"),
+        ("\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405", ""),
+        ("HEADER / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405", "method"),
+    ] {
+        for size in [1, 7, line.len()] {
+            let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
+            for mut piece in line.clone().into_bytes().chunks_mut(size) {
+                let asked = server.receive(&mut piece, &mut out);
+                assert!(matches!(asked, None | Some(Asked::Refused(_))), "{line}");
+            }
+            let answer = String::from_utf8(out.to_vec()).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+            let (_, content) = answer.split_once("\r\n\r\n").unwrap();
+            assert_eq!(content.is_empty(), rest.is_empty(), "{line}: {answer}");
+        }
+    }
+    // A request that is given up is answered like one that has come.
+    for (line, content) in
+        [("HEAD / HTTP/1.1\r\n", ""), ("HEAD ", ""), ("\r\nHEAD / HTTP/1.1\r\n", ""), ("GET", "no")]
+    {
+        let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
+        for mut byte in line.to_owned().into_bytes().chunks_mut(1) {
+            assert!(server.receive(&mut byte, &mut out).is_none());
+        }
+        server.reject(&Reject::new(408).unwrap().body("text/plain", b"no").unwrap(), &mut out);
+        assert!(out.ends_with(format!("\r\n\r\n{content}").as_bytes()), "{line}");
+        assert!(out.starts_with(b"HTTP/1.1 408 "), "{line}");
+    }
+}
+
 // req: X-04, H-55
 #[test]
 fn a_refusal_is_final() {

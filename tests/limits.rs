@@ -180,7 +180,56 @@ fn a_length_that_no_memory_can_hold_is_refused_whatever_the_limits() {
     assert_eq!(outcome(&boundless, &header), Err(ProtocolError::MessageTooLarge));
 }
 
-/// The compressed form may be longer than the message: by a sixteenth and 1 KiB.
+/// Compressing takes nothing from what a sender may do with its fragments.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_compressed_message_may_be_split_as_finely_as_another() {
+    use bytes::BytesMut;
+    use sockless::deflate::Policy;
+    use sockless::frame::Kind;
+    use sockless::{Connection, Delivery, Event, Keys};
+
+    const LEN: usize = 160_000;
+    let noise: Vec<u8> =
+        (0_u32..).map(|i| i.wrapping_mul(0x9e37_79b9).to_le_bytes()[2]).take(LEN).collect();
+    let offer = Policy::client().offer();
+    for (message, level) in [(&noise, 1), (&noise, 6), (&noise, 9), (&vec![b'a'; LEN], 6)] {
+        for fragment in [16, 31, 64, 150, 199, 250, 1000] {
+            for delivery in [Delivery::Whole, Delivery::Streamed] {
+                let config = config(|c| {
+                    (c.delivery, c.max_message, c.max_frame) = (delivery, LEN as u64, LEN as u64);
+                    (c.max_streamed, c.max_fragments) = (LEN as u64, 10);
+                    let mut policy = Policy::server();
+                    policy.level = level;
+                    c.deflate = Some(policy);
+                });
+                let (policy, config) = (config.deflate.unwrap(), std::sync::Arc::new(config));
+                let params = policy.answer(&offer);
+                let mut client = Connection::client(config.clone(), Keys::new(|key| *key = [7; 4]))
+                    .with_deflate(policy.client_contexts(&params));
+                let mut server =
+                    Connection::server(config).with_deflate(policy.server_contexts(&params));
+                let (mut came, mut out) = (Vec::new(), BytesMut::new());
+                for (at, piece) in message.chunks(fragment).enumerate() {
+                    let (mut wire, last) = (BytesMut::new(), (at + 1) * fragment >= LEN);
+                    client.send_fragment(Kind::Binary, piece, last, &mut wire).unwrap();
+                    let mut input = &mut wire[..];
+                    while let Some(event) = server.receive(&mut input, &mut out) {
+                        match event {
+                            Event::Binary(data) => came.extend_from_slice(&data),
+                            Event::Chunk(chunk) => came.extend_from_slice(&chunk.data),
+                            other => panic!("{other:?} at level {level}, {fragment} bytes each"),
+                        }
+                    }
+                }
+                assert!(came == *message, "{fragment}");
+            }
+        }
+    }
+}
+
+/// The compressed form may be longer than the message: by a sixteenth, 1 KiB, and 16 bytes for each
+/// fragment but the last.
 #[cfg(feature = "deflate")]
 #[test]
 fn a_compressed_form_that_no_message_needs_is_refused_at_its_header() {
@@ -195,13 +244,16 @@ fn a_compressed_form_that_no_message_needs_is_refused_at_its_header() {
             c.deflate = Some(sockless::deflate::Policy::server());
             c.max_message = message;
         });
-        for (len, whole, rest) in [
-            (longest, Ok(()), Ok(())),
-            (longest + 1, Err(ProtocolError::FrameTooLarge), Err(ProtocolError::MessageTooLarge)),
-        ] {
-            assert_eq!(outcome(&config, &header(0xc2, len)), whole, "{message}");
-            let fragments = [&first[..], &header(0x80, len - 5)].concat();
-            assert_eq!(outcome(&config, &fragments), rest, "{message} in two");
+        for (len, wanted) in [(longest, Ok(())), (longest + 1, Err(ProtocolError::FrameTooLarge))] {
+            assert_eq!(outcome(&config, &header(0xc2, len)), wanted, "{message}");
+        }
+        // After 5 bytes and 27 in fragments of their own, as many may follow.
+        for (size, wanted) in [(27, Ok(())), (28, Err(ProtocolError::MessageTooLarge))] {
+            let more =
+                [&[0, 0x80 | size, 0, 0, 0, 0][..], &[0, 0, 0, 0xff, 0xff].repeat(6)].concat();
+            let more = &more[..6 + usize::from(size)];
+            let fragments = [&first[..], more, &header(0x80, longest)].concat();
+            assert_eq!(outcome(&config, &fragments), wanted, "{message} in three");
         }
     }
     // Where frames may have less, that holds for all of them.

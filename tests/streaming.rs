@@ -55,6 +55,22 @@ fn of_a_fragmented_message_only_its_last_frame_tells() {
 }
 
 #[test]
+fn a_header_alone_does_not_make_a_chunk_the_last_one() {
+    let wire = [
+        frame_to(Role::Client, true, Opcode::Binary, b"one"),
+        frame_to(Role::Client, true, Opcode::Binary, b"three"),
+    ]
+    .concat();
+    let (mut connection, mut out) = (connection(Role::Client, streamed()), BytesMut::new());
+    let (mut told, mut wire) = (Vec::new(), wire);
+    for mut byte in wire.chunks_mut(1) {
+        while connection.receive(&mut byte, &mut out).is_some() {}
+        told.push(connection.to_come().unwrap());
+    }
+    assert_eq!(told, [0, 0, 2, 1, 0, 0, 0, 4, 3, 2, 1, 0]);
+}
+
+#[test]
 fn a_message_goes_on_behind_a_header_of_its_own() {
     let wire = frame_to(Role::Server, true, Opcode::Binary, &vec![7; 70_000]);
     let (mut wire, mut connection) = (wire, connection(Role::Server, streamed()));

@@ -53,6 +53,11 @@ impl Inflation {
         Ok(Inflated { consumed: progress.consumed, more: progress.more })
     }
 
+    /// How long the message under way is so far.
+    pub(crate) fn inflated(&self) -> u64 {
+        self.inflater.as_ref().map_or(0, |inflater| inflater.inflated())
+    }
+
     /// The message is complete, and all of it is out.
     pub(crate) fn finish(&mut self, config: &Config) -> Result<(), ProtocolError> {
         let (Some(context), Some(inflater)) = (self.context, &mut self.inflater) else {

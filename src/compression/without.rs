@@ -28,6 +28,10 @@ impl Inflation {
         Err(ProtocolError::InvalidCompression)
     }
 
+    pub(crate) const fn inflated(&self) -> u64 {
+        0
+    }
+
     pub(crate) fn finish(&mut self, _: &Config) -> Result<(), ProtocolError> {
         Err(ProtocolError::InvalidCompression)
     }

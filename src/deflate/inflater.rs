@@ -203,6 +203,9 @@ impl Inflater {
         self.reserve(input, message, most);
         let room = most.min(spare::room(message));
         let (mut consumed, mut produced) = self.copy(input, message, room, limits);
+        if produced == most && consumed < input.len() && self.left(limits) > 0 {
+            return Ok(Progress { consumed, produced, more: true });
+        }
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             let step = self.step(rest, message, room.saturating_sub(produced), limits);

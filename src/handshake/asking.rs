@@ -7,7 +7,7 @@
 
 use super::accept::Agreed;
 use super::error::ResponseError;
-use super::extended::{is_connection_specific, is_lower};
+use super::extended::{is_connection_specific, is_field};
 use super::offer::Offer;
 use super::parts::{Lowered, RequestParts};
 use super::response::ResponseFacts;
@@ -107,7 +107,7 @@ impl Asking {
         let config = self.config;
         let mut written = Written::start(&config, &[&[b"HTTP/1.1"], &[b"101"], &[b""]]);
         for (name, value) in fields {
-            if extended && !is_lower(name) {
+            if extended && !is_field(name, value) {
                 return Err(ResponseError::Field);
             }
             if extended && is_connection_specific(name) {

@@ -24,7 +24,7 @@ use super::authority::Authority;
 use super::class::is_target_byte;
 use super::error::RequestError;
 use super::facts::RequestFacts;
-use super::head::append;
+use super::head::{append, trim};
 use super::name::Name;
 use super::parts::PseudoHeaders;
 use super::refusal::Refusal;
@@ -101,7 +101,7 @@ fn write<'f>(
     else {
         return Err(RequestError::PseudoHeader);
     };
-    let is_fine = ["http", "https"].contains(&scheme)
+    let is_fine = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
         && Authority::parse(authority.as_bytes()).is_some()
         && path.starts_with('/')
         && path.bytes().all(is_target_byte);
@@ -113,7 +113,7 @@ fn write<'f>(
     let mut cookies = Vec::new();
     let mut has_cookies = false;
     for (name, value) in fields {
-        if !is_lower(name) {
+        if !is_field(name, value) {
             return Err(RequestError::Field);
         }
         // TE "MUST NOT contain any value other than "trailers"" (RFC 9113 section 8.2.2).
@@ -136,10 +136,10 @@ fn write<'f>(
     Ok(written)
 }
 
-/// "Field names MUST be converted to lowercase" (RFC 9113 section 8.2), and a message with one that
-/// is not is malformed (section 8.2.1).
-pub(super) fn is_lower(name: &str) -> bool {
-    !name.bytes().any(|byte| byte.is_ascii_uppercase())
+/// "Field names MUST be converted to lowercase" (RFC 9113 section 8.2), and a value "MUST NOT start
+/// or end with an ASCII whitespace character": otherwise the message is malformed (section 8.2.1).
+pub(super) fn is_field(name: &str, value: &[u8]) -> bool {
+    !name.bytes().any(|byte| byte.is_ascii_uppercase()) && trim(value) == value
 }
 
 /// Fields that HTTP/2 and HTTP/3 have no use for (RFC 9113 section 8.2.2); with one of them "an

@@ -146,6 +146,11 @@ impl Intake {
         }
     }
 
+    /// Whether what has come, and `next` behind it, begins with `word`.
+    pub(super) fn begins_with(&self, word: &[u8], next: &[u8]) -> bool {
+        self.kept.iter().chain(next).take(word.len()).eq(word)
+    }
+
     fn keep(&mut self, config: &Config, bytes: &[u8]) {
         // One byte over the limit is enough to see that it is exceeded.
         append(&mut self.kept, bytes, config.max_head.saturating_add(1));

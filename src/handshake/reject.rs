@@ -93,13 +93,16 @@ impl<'a> Reject<'a> {
         self.body
     }
 
-    /// The response. What is rejected is a GET, so the content belongs to it.
-    pub(super) fn write(&self, out: &mut BytesMut) {
+    /// The response, as what it is to a HEAD with `no_content`: "the server MUST NOT send content
+    /// in the response" (RFC 9110 section 9.3.2).
+    pub(super) fn write(&self, no_content: bool, out: &mut BytesMut) {
         let head = Head { status: self.status, reason: self.reason, length: self.body.len() };
         head.write(self.fields.contains("Allow"), out);
         out.put_slice(self.fields.wire());
         out.put_slice(b"\r\n");
-        out.put_slice(self.body);
+        if !no_content {
+            out.put_slice(self.body);
+        }
     }
 }
 
@@ -276,7 +279,7 @@ mod tests {
             let registered = ::http::StatusCode::from_u16(status).unwrap().canonical_reason();
             let wanted = registered.filter(|_| known.contains(&status)).unwrap_or_default();
             let mut out = BytesMut::new();
-            Reject::new(status).unwrap().write(&mut out);
+            Reject::new(status).unwrap().write(false, &mut out);
             assert!(out.starts_with(format!("HTTP/1.1 {status} {wanted}\r\n").as_bytes()));
         }
     }

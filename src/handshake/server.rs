@@ -19,6 +19,9 @@ use alloc::sync::Arc;
 use bytes::BytesMut;
 use core::mem;
 
+/// How a request begins whose answer has no content, whatever else is wrong with it.
+const HEAD: &[u8] = b"HEAD ";
+
 /// A connection to a server before it is one.
 ///
 /// ```text
@@ -115,6 +118,7 @@ impl Server {
                 return None;
             }
         };
+        let is_head = intake.begins_with(HEAD, input);
         let head = intake.read(&self.config, facts, input)?;
         let facts = *facts;
         self.stage = Stage::Asked(None);
@@ -137,7 +141,7 @@ impl Server {
             Err(error) => {
                 self.stage = Stage::Refused;
                 mem::take(input);
-                reject::refuse(error, facts.wants_no_content(), out);
+                reject::refuse(error, is_head || facts.wants_no_content(), out);
                 Asked::Refused(error)
             }
         })
@@ -169,10 +173,15 @@ impl Server {
     /// Answers with an HTTP response: send it, then close the transport. Before the request is
     /// complete this is an answer too, such as a 408 or a 503; after a refusal it is none.
     pub fn reject(self, reject: &Reject<'_>, out: &mut BytesMut) {
-        // Only a GET is ever left to the application, so the content belongs to the response. A
-        // second answer after a refusal would be a response to nothing.
-        if !matches!(self.stage, Stage::Refused) {
-            reject.write(out);
+        match self.stage {
+            Stage::Reading(intake, facts) => {
+                let is_head = facts.wants_no_content() || intake.begins_with(HEAD, &[]);
+                reject.write(is_head, out);
+            }
+            // Only a GET is ever left to the application.
+            Stage::Asked(_) => reject.write(false, out),
+            // A second answer would be a response to nothing.
+            Stage::Refused => {}
         }
     }
 }

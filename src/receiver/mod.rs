@@ -294,7 +294,9 @@ impl Receiver {
         let received = self.message.as_ref().map_or(0, |message| message.len());
         let max_compressed = self.config.compressed_frame_limit();
         let (max_frame, max_message) = match &self.message {
-            Some(message) if message.compressed => (max_compressed, self.config.compressed_limit()),
+            Some(message) if message.compressed => {
+                (max_compressed, message.compressed_limit(&self.config))
+            }
             _ => (self.config.frame_limit(), self.config.message_limit()),
         };
         Expect {
@@ -347,7 +349,7 @@ impl Receiver {
 
         let message =
             self.message.get_or_insert_with(|| self.spare.begin(kind, rsv1, self.config.delivery));
-        message.frame(len, fin, &self.config)?;
+        message.frame(len, fin, self.inflation.inflated(), &self.config)?;
         self.stage = Stage::Data { left: len, mask, fin };
         Ok(None)
     }

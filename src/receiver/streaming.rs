@@ -40,6 +40,7 @@ impl Receiver {
     pub fn to_come(&self) -> Option<u64> {
         match (&self.message, self.stage) {
             (None, _) => Some(0),
+            (Some(message), _) if !message.started => Some(0), // no chunk of it is out yet
             (Some(message), Stage::Data { left, fin: true, .. }) if !message.compressed => {
                 Some(left)
             }
