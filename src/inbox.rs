@@ -89,7 +89,8 @@ impl Inbox {
     }
 
     /// Where to read to: all of the buffer once [`advance`](Self::advance) has said that all is
-    /// consumed; before that, what is left behind the rest and an event that is held.
+    /// consumed; before that, what is left behind the rest and an event that is held, which may be
+    /// nothing: a read into it would look like the end.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start == self.end && self.event.is_none() {
             (self.start, self.end) = (0, 0);
