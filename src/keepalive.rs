@@ -79,8 +79,8 @@ pub enum Timeout {
     Pong,
     /// The next message ([`Config::idle_timeout`]).
     Idle,
-    /// The peer's Close, or the end of the transport ([`Config::close_timeout`]). Where
-    /// [`Want`](crate::Want) is not to read, both Closes have passed, and it is no failure.
+    /// The peer's Close, or the end of the transport ([`Config::close_timeout`]). After
+    /// [`Want::AwaitEof`](crate::Want::AwaitEof) it is no failure: both Closes have passed.
     Close,
 }
 

@@ -79,23 +79,27 @@ async fn overdue(membership: &mpsc::Sender<Infallible>) {
     sleep(server_config().close_timeout).await;
 }
 
+/// A reply, and whether it is a Close.
+type Owed = (Reply, bool);
+
 async fn read(
     mut reader: OwnedReadHalf,
     receiver: &mut Receiver,
     mut buffer: Vec<u8>,
-    owe: mpsc::Sender<Reply>,
+    owe: mpsc::Sender<Owed>,
     room: Room,
     membership: &mpsc::Sender<Infallible>,
 ) -> io::Result<()> {
     let mut n = buffer.len();
     buffer.resize(16 << 10, 0);
-    let mut reply: Option<Reply> = None;
+    let mut reply: Option<Owed> = None;
     loop {
         let mut input = &mut buffer[..n];
         while let Some(event) = receiver.receive(&mut input) {
             say(line(&event));
-            reply = match (reply, event.reply()) {
-                (Some(older), Some(newer)) => Some(older.merge(newer)),
+            let is_last = matches!(event, Event::Close(_) | Event::Failed(_));
+            reply = match (reply, event.reply().map(|reply| (reply, is_last))) {
+                (Some(older), Some(newer)) => Some((older.0.merge(newer.0), is_last)),
                 (older, newer) => newer.or(older),
             };
             // At once if the slot is free, below if not.
@@ -135,7 +139,7 @@ async fn read(
 async fn write(
     mut writer: OwnedWriteHalf,
     mut sender: Sender,
-    mut owed: mpsc::Receiver<Reply>,
+    mut owed: mpsc::Receiver<Owed>,
     mut messages: broadcast::Receiver<Prepared>,
     member: mpsc::Receiver<Infallible>,
 ) -> io::Result<Sender> {
@@ -146,9 +150,9 @@ async fn write(
         tokio::select! {
             biased;
             reply = owed.recv() => match reply {
-                Some(reply) => {
-                    // It may be a Close: what was said before goes before it.
-                    for _ in 0..messages.len() {
+                Some((reply, is_last)) => {
+                    // What was said before a Close goes before it.
+                    for _ in 0..if is_last { messages.len() } else { 0 } {
                         let Ok(message) = messages.try_recv() else { break };
                         say_to(&mut writer, &mut sender, &message).await?;
                     }
@@ -168,7 +172,7 @@ async fn write(
     let limit = server_config().close_timeout;
     timeout(limit, writer.write_all_buf(&mut out)).await??;
     while sender.want() == Want::Read {
-        let Some(reply) = owed.recv().await else { return Ok(sender) };
+        let Some((reply, _)) = owed.recv().await else { return Ok(sender) };
         sender.reply(&reply, &mut out);
         timeout(limit, writer.write_all_buf(&mut out)).await??;
     }

@@ -128,7 +128,8 @@ fn next<V: Vector, const MORE: bool>(from: *const u8) {
 /// in words of 8 finds each in one store.
 ///
 /// # Safety
-/// As for [`by_steps`], with `M < N` and `len` of `N` to `N + M + 1` vectors.
+/// `len` readable bytes at `from` and writable ones at `to`, of `N` to `N + M + 1` vectors, with
+/// `M < N`; the two the same or apart; and what `V` needs.
 #[inline(always)]
 pub(super) unsafe fn ends<V: Vector, const VERDICT: bool, const N: usize, const M: usize>(
     key: u32,
