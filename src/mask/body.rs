@@ -263,6 +263,7 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
                 // It is read again at once, to be validated, in steps that lie across the aligned
                 // stores: those would wait for the first of them, since a load is served by one
                 // store or by none. Of `MANY` bytes that wait is nothing.
+                head.store(to);
                 second.store(to.add(V::LEN));
                 return false;
             }
