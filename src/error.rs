@@ -35,7 +35,8 @@ pub enum ProtocolError {
     ContinuationWithoutStart,
     /// A new text or binary frame while a message is open (section 5.4).
     ContinuationExpected,
-    /// A frame longer than [`Config::max_frame`](crate::Config::max_frame) (section 10.4).
+    /// A frame longer than [`Config::max_frame`](crate::Config::max_frame), or than
+    /// [`Config::max_streamed`](crate::Config::max_streamed) (section 10.4).
     FrameTooLarge,
     /// A message longer than [`Config::max_message`](crate::Config::max_message), or than
     /// [`Config::max_streamed`](crate::Config::max_streamed) (section 10.4).

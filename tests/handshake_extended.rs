@@ -152,8 +152,12 @@ fn every_rule_of_a_request_has_its_status() {
         let tells_version = error == E::WebSocketVersionUnsupported;
         assert_eq!(names.contains(&"sec-websocket-version"), tells_version);
     }
-    let method = request(PseudoHeaders { method: "GET", ..PSEUDO }, FIELDS).unwrap_err();
-    assert_eq!(shown(&method.respond())[0], ("allow".into(), "CONNECT".into()));
+    // "The server MUST NOT send content in the response" to HEAD (RFC 9110 section 9.3.2).
+    for (method, has_content) in [("GET", true), ("HEAD", false), ("head", true)] {
+        let refusal = request(PseudoHeaders { method, ..PSEUDO }, FIELDS).unwrap_err();
+        assert_eq!(shown(&refusal.respond())[0], ("allow".into(), "CONNECT".into()));
+        assert_eq!(refusal.respond().body().is_empty(), !has_content, "{method}");
+    }
 }
 
 // req: E5-03
@@ -377,10 +381,11 @@ fn an_application_refuses_with_a_response_of_its_own() {
     let response =
         Reject::new(405).unwrap().field("Allow", "GET").unwrap().respond(&request).unwrap();
     assert!(response.fields().eq([("allow", &b"GET"[..])]));
-    let response = Reject::new(426).unwrap().respond(&request).unwrap();
-    assert!(response.fields().eq([("sec-websocket-version", &b"13"[..])]));
-    // "A 2xx response" opens the connection (RFC 8441 section 5), so it refuses nothing.
-    for (status, refuses) in [(200, false), (204, false), (299, false), (300, true), (599, true)] {
+    // "A 2xx response" opens the connection (RFC 8441 section 5), so it refuses nothing; a 426 has
+    // to have an Upgrade.
+    for (status, refuses) in
+        [(200, false), (204, false), (299, false), (300, true), (426, false), (599, true)]
+    {
         let response = Reject::new(status).unwrap().respond(&request);
         assert_eq!(response.map(|response| response.status()).ok(), refuses.then_some(status));
     }

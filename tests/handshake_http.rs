@@ -5,10 +5,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Version};
 use proptest::prelude::*;
 use sockless::handshake::{
-    Accept, AcceptError, Asked, Asking, Offer, PseudoHeaders, Reject, Request, RequestError,
-    ResponseError, Server, Target, key,
+    Accept, AcceptError, Asked, Asking, FieldError, Offer, PseudoHeaders, Reject, Request,
+    RequestError, ResponseError, Server, Target, key,
 };
-use sockless::{Config, Event, Keys};
+use sockless::{Config, Connection, Event, Keys};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -267,6 +267,34 @@ fn a_host_that_http_cannot_hold_is_an_error() {
     assert!(Asking::upgrade(config(), keys(), &offer.through_proxy()).is_err());
 }
 
+/// What is longer would be left out, or worse.
+#[test]
+fn a_name_is_no_longer_than_a_map_takes() {
+    let request = parsed(&get(owned(&FIELDS)));
+    let asked = Request::from_http(&request, None, &config()).unwrap();
+    let name = "x".repeat(65_535);
+    let reject = Reject::new(400).unwrap().field(&name, "v").unwrap();
+    let response: http::Response<Bytes> = reject.respond(&asked).unwrap().into();
+    assert_eq!(response.headers()[name.as_str()], "v");
+    assert_eq!(Reject::new(400).unwrap().field(&(name + "x"), "v").err(), Some(FieldError::Name));
+    let mut reject = Reject::new(400).unwrap();
+    for _ in 0..40_000 {
+        reject = reject.field("x", "v").unwrap();
+    }
+    let response: http::Response<Bytes> = reject.respond(&asked).unwrap().into();
+    assert!(response.headers().len() > 30_000);
+}
+
+/// "The server MUST NOT send content in the response" (RFC 9110 section 9.3.2).
+#[test]
+fn an_answer_to_head_has_no_content() {
+    for (method, has_content) in [(Method::HEAD, false), (Method::POST, true)] {
+        let request = parsed(&(method, "/".into(), Version::HTTP_11, owned(&FIELDS)));
+        let response = Request::from_http(&request, None, &config()).unwrap_err().respond();
+        assert_eq!((response.status(), response.body().is_empty()), (405, !has_content));
+    }
+}
+
 #[test]
 fn a_refusal_has_the_reason_that_is_registered() {
     let request = bytes(&get(owned(&FIELDS)));
@@ -352,12 +380,20 @@ fn a_client_of_each_kind_opens_a_connection_to_a_server_of_its_kind() {
         let (mut client, agreed) = asking.receive_http(&response).unwrap().unwrap();
         assert_eq!(told, agreed);
         assert_eq!(agreed.subprotocol.as_deref(), Some("a"));
-        let mut out = BytesMut::new();
-        client.send_text("hello", &mut out).unwrap();
-        let mut input = &mut out[..];
-        let event = server.receive(&mut input, &mut BytesMut::new());
-        assert_eq!(event, Some(Event::Text("hello".into())));
+        #[cfg(feature = "deflate")]
+        assert!(agreed.deflate.is_some());
+        converse(&mut client, &mut server);
+        converse(&mut server, &mut client);
     }
+}
+
+/// One message, compressed if there is compression.
+fn converse(from: &mut Connection, to: &mut Connection) {
+    let (text, mut wire) = ("over and over, ".repeat(20), BytesMut::new());
+    from.send_text(&text, &mut wire).unwrap();
+    assert_eq!(wire[0], if cfg!(feature = "deflate") { 0xc1 } else { 0x81 });
+    let event = to.receive(&mut &mut wire[..], &mut BytesMut::new());
+    assert_eq!(event, Some(Event::Text(text.as_str().into())));
 }
 
 // req: W4.1-28, W4.1-31

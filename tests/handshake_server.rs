@@ -205,6 +205,9 @@ fn an_answer_to_head_has_no_content() {
         ("HEAD /\\ HTTP/1.1\r\n".into(), "400", ""),
         ("HEAD\0".into(), "400", "bad"),
         ("\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405", ""),
+        (format!("\r\nHEAD /{} HTTP/1.1\r\n", "a".repeat(9000)), "414", ""),
+        ("\r\nHEAD /\\ HTTP/1.1\r\n".into(), "400", ""),
+        ("\r\n\r\nHEAD / HTTP/1.1\r\n".into(), "400", "not"),
         ("HEADER / HTTP/1.1\r\nHost: a\r\n\r\n".into(), "405", "method"),
     ] {
         for size in [1, 7, line.len()] {
@@ -221,7 +224,7 @@ fn an_answer_to_head_has_no_content() {
     }
     // A request that is given up is answered like one that has come.
     for (line, content) in
-        [("HEAD / HTTP/1.1\r\n", ""), ("HEAD ", ""), ("\r\nHEAD / HTTP/1.1\r\n", ""), ("GET", "no")]
+        [("HEAD / HTTP/1.1\r\n", ""), ("HEAD ", ""), ("\r\nHEAD ", ""), ("GET", "no")]
     {
         let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
         for mut byte in line.to_owned().into_bytes().chunks_mut(1) {

@@ -104,7 +104,7 @@ fn lines(head: &[u8]) -> usize {
     lines
 }
 
-// req: H-52, H-45, H-58
+// req: H-38, H-61
 // bound: L-21
 #[test]
 fn every_byte_at_every_place_is_refused_or_stays_where_it_was_put() {

@@ -47,7 +47,9 @@ pub struct Agreed {
 }
 
 impl<'r> Accept<'r> {
-    /// Opens the connection, if the request has no Origin or one of the host that it asks.
+    /// Opens the connection, if the request has no Origin or one of the host that it asks, by any
+    /// scheme. Behind a proxy that writes another Host no page is of that host: have it pass Host
+    /// on, or list the [`origins`](Self::origins).
     pub fn new(request: &'r Request<'r>) -> Self {
         let fields = FieldLines::default();
         Self { request, subprotocol: None, config: None, fields, origins: Origins::SameHost }

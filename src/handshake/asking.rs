@@ -24,7 +24,7 @@ use bytes::BytesMut;
 ///
 /// ```
 /// use sockless::{Config, Keys, handshake::{Asking, Offer, PseudoHeaders, Target}};
-/// # let keys = Keys::new(|key| *key = [0; 4]); // `Keys::system()` in earnest
+/// let keys = Keys::new(|key| *key = [0; 4]); // in earnest: `Keys::system()`
 /// let target = Target::parse("wss://server.example.com/chat").expect("a literal");
 /// let config = std::sync::Arc::new(Config::default());
 /// let settings_allow_it = true;
@@ -55,8 +55,8 @@ pub struct Asking {
 impl Asking {
     /// An extended CONNECT for what `offer` asks for.
     ///
-    /// `None` unless it is `allowed`: "a client MUST NOT use" `:protocol` before the server has
-    /// sent `SETTINGS_ENABLE_CONNECT_PROTOCOL` with the value 1 (RFC 8441 section 3).
+    /// `None` unless it is `allowed`: "Upon receipt of SETTINGS_ENABLE_CONNECT_PROTOCOL with a
+    /// value of 1, a client MAY use the Extended CONNECT" (RFC 8441 section 3), and not before.
     pub fn extended(
         config: Arc<Config>,
         keys: Keys,

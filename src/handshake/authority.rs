@@ -23,9 +23,9 @@ impl<'a> Authority<'a> {
     }
 
     /// Whether both name the same host and port, `default` being the port of one without.
-    pub(super) fn is_same(self, other: Authority<'_>, default: u16) -> bool {
+    pub(super) fn is_same(self, other: Authority<'_>, default: Option<u16>) -> bool {
         self.host.eq_ignore_ascii_case(other.host)
-            && self.port.unwrap_or(default) == other.port.unwrap_or(default)
+            && self.port.or(default) == other.port.or(default)
     }
 }
 
@@ -137,9 +137,10 @@ mod tests {
     #[test]
     fn default_ports_are_left_out_or_not() {
         let parse = |text: &'static str| Authority::parse(text.as_bytes()).unwrap();
-        assert!(parse("A.b").is_same(parse("a.B:443"), 443));
-        assert!(!parse("a.b").is_same(parse("a.b:443"), 80));
-        assert!(!parse("a.b").is_same(parse("a.b.c"), 80));
+        assert!(parse("A.b").is_same(parse("a.B:443"), Some(443)));
+        assert!(!parse("a.b").is_same(parse("a.b:443"), Some(80)));
+        assert!(!parse("a.b").is_same(parse("a.b:0"), None));
+        assert!(!parse("a.b").is_same(parse("a.b.c"), Some(80)));
         assert_eq!(default_port(b"HTTPS"), Some(443));
         assert_eq!(default_port(b"ftp"), None);
     }

@@ -30,7 +30,7 @@ use core::mem;
 /// ```
 /// use sockless::{Keys, handshake::{Answer, Client, Offer, Target}};
 /// # use bytes::BytesMut;
-/// # let keys = Keys::new(|key| *key = [0; 4]); // `Keys::system()` in earnest
+/// let keys = Keys::new(|key| *key = [0; 4]); // in earnest: `Keys::system()`
 /// let target = Target::parse("ws://server.example.com/chat").expect("a literal");
 /// let mut out = BytesMut::new();
 /// let mut client = Client::start(Default::default(), keys, &Offer::new(&target), &mut out);

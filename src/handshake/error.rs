@@ -32,12 +32,13 @@ pub enum RequestError {
     TargetForm,
     /// HTTP/1.0 or older (RFC 6455 section 4.2.1, item 1).
     VersionTooOld,
-    /// A major version of HTTP other than 1 (RFC 9110 section 6.2).
+    /// A major version of HTTP above 1 (RFC 9110 section 6.2).
     VersionUnsupported,
     /// A method other than GET (RFC 6455 section 4.2.1, item 1); over HTTP/2 and HTTP/3, other than
     /// CONNECT (RFC 8441 section 5).
     Method,
-    /// No Host, several, or one that is no host (RFC 9112 section 3.2).
+    /// No Host, several, or one that is no host (RFC 9112 section 3.2); over HTTP/2 and HTTP/3, one
+    /// that differs from `:authority` (RFC 9113 section 8.3.1).
     Host,
     /// A body is announced (RFC 9110 section 9.3.1: a GET has none).
     Body,

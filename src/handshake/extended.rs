@@ -5,18 +5,8 @@
 //! client:  Offer --> Asking::extended --> Asking::receive --> Connection
 //! ```
 //!
-//! An extended CONNECT opens one stream among others, and frames run on it as if it were a TCP
-//! connection, masked by the client. Settings, streams and flow control are the host's: it sends
-//! `SETTINGS_ENABLE_CONNECT_PROTOCOL` (0x8) with the value 1 as a server, and never takes it back.
-//! No tunnel to `:authority` is opened: what asks for one, a CONNECT without `:protocol`, is
-//! refused.
-//!
-//! | on the stream | for the connection |
-//! |---|---|
-//! | DATA | input and output |
-//! | END_STREAM, FIN | the end of the transport: [`Connection::eof`](crate::Connection::eof) |
-//! | RST_STREAM, a reset | the same, and unclean unless both Close frames had passed |
-//! | to give up | RST_STREAM with CANCEL (0x8), or H3_REQUEST_CANCELLED (0x10c) |
+//! Settings, streams and flow control are the host's. No tunnel to `:authority` is opened: what
+//! asks for one, a CONNECT without `:protocol`, is refused.
 //!
 //! Invariant: there is no key here, nor an answer to one: they are neither read nor written.
 
@@ -71,7 +61,7 @@ impl Request<'static> {
         fields: impl IntoIterator<Item = (&'f str, &'f [u8])>,
         config: &Config,
     ) -> Result<Self, Refusal> {
-        let mut facts = RequestFacts::default();
+        let (method, mut facts) = (pseudo.method, RequestFacts::default());
         let head = write(pseudo, fields, config).and_then(|written| {
             let head = written.read(config, &mut facts)?;
             facts.judge_extended(&head)?;
@@ -79,7 +69,7 @@ impl Request<'static> {
         });
         match head {
             Ok(head) => Ok(Self::new(Cow::Owned(head), facts)),
-            Err(error) => Err(Refusal::of_extended(error)),
+            Err(error) => Err(Refusal::of_extended(method, error)),
         }
     }
 }
@@ -142,8 +132,8 @@ pub(super) fn is_field(name: &str, value: &[u8]) -> bool {
     !name.bytes().any(|byte| byte.is_ascii_uppercase()) && trim(value) == value
 }
 
-/// Fields that HTTP/2 and HTTP/3 have no use for (RFC 9113 section 8.2.2); with one of them "an
-/// endpoint MUST treat" a message as malformed.
+/// Fields that HTTP/2 and HTTP/3 have no use for: "Any message containing connection-specific
+/// header fields MUST be treated as malformed" (RFC 9113 section 8.2.2).
 pub(super) fn is_connection_specific(name: &str) -> bool {
     ["keep-alive", "proxy-connection"].contains(&name)
         || matches!(

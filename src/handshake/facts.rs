@@ -169,7 +169,7 @@ impl RequestFacts {
         self.target(target, line.part(start..start.saturating_add(target.len())))
     }
 
-    /// "If the target's form is absolute, the received host is replaced" (RFC 9112 section 3.2.2).
+    /// In absolute-form it has the host, whatever Host says (RFC 9112 section 3.2.2).
     fn target(&mut self, target: &[u8], span: Span) -> Option<()> {
         let path = if target.starts_with(b"/") {
             0
@@ -203,17 +203,21 @@ impl RequestFacts {
     /// Whether the request may be upgraded; the first rule that it breaks, if not.
     ///
     /// [`RequestError::NotAnUpgrade`] comes after every rule that any request has to keep, and
-    /// before those of an upgrade: a plain request breaks it, and nothing before it.
-    pub(super) fn judge(&self, head: &[u8]) -> Result<(), RequestError> {
+    /// before those of an upgrade: a plain request breaks it, and nothing before it. One of
+    /// HTTP/1.0 can be nothing else, where they are `plain_requests` that are wanted.
+    pub(super) fn judge(&self, head: &[u8], plain_requests: bool) -> Result<(), RequestError> {
         demand(self.form_fits_method(), RequestError::TargetForm)?;
         demand(self.version.0 <= 1, RequestError::VersionUnsupported)?;
-        // "If the HTTP version is 1.0, Upgrade MUST be ignored" (RFC 9110 section 7.8).
-        demand(self.version >= (1, 1), RequestError::VersionTooOld)?;
+        // "A server that receives an Upgrade header field in an HTTP/1.0 request MUST ignore that
+        // Upgrade field" (RFC 9110 section 7.8).
+        let is_plain = plain_requests && self.is_of_http_1_0();
+        demand(self.version >= (1, 1) || is_plain, RequestError::VersionTooOld)?;
         demand(self.method == Method::Get, RequestError::Method)?;
         demand(self.has_host(head), RequestError::Host)?;
         demand(!self.has_body(head), RequestError::Body)?;
         demand(!self.expect, RequestError::Expectation)?;
         demand(self.origin_is_readable(head), RequestError::Origin)?;
+        demand(!is_plain, RequestError::NotAnUpgrade)?;
         demand(self.upgrade.is_well_formed() || !self.upgrade.is_present(), RequestError::Upgrade)?;
         demand(self.upgrade_has_websocket, RequestError::NotAnUpgrade)?;
         let asks = self.connection.is_well_formed() && self.connection_has_upgrade;
@@ -225,7 +229,7 @@ impl RequestFacts {
     }
 
     /// The same of an extended CONNECT (RFC 8441 section 5), whose target was written in
-    /// absolute-form. It has no key: "requests and responses do not process" one.
+    /// absolute-form. A key is not looked at.
     pub(super) fn judge_extended(&mut self, head: &[u8]) -> Result<(), RequestError> {
         self.key = Single::default();
         let may_have_host = self.host.lines <= 1 && !self.host_differs(head);
@@ -261,12 +265,19 @@ impl RequestFacts {
         }
     }
 
+    const fn is_of_http_1_0(&self) -> bool {
+        matches!(self.version, (1, 0))
+    }
+
+    /// Host is as old as HTTP/1.1.
     fn has_host(&self, head: &[u8]) -> bool {
-        self.host.only().is_some_and(|host| {
-            let host = host.of(head);
-            let may_be_empty = matches!(self.form, Form::Absolute(_));
-            is_authority(host) || host.is_empty() && may_be_empty
-        })
+        let may_be_missing = self.host.lines == 0 && self.is_of_http_1_0();
+        may_be_missing
+            || self.host.only().is_some_and(|host| {
+                let host = host.of(head);
+                let may_be_empty = matches!(self.form, Form::Absolute(_));
+                is_authority(host) || host.is_empty() && may_be_empty
+            })
     }
 
     /// Only a single `Content-Length: 0` says that there is none.
@@ -305,7 +316,7 @@ impl RequestFacts {
         }
         let parse = |span: Span| Authority::parse(span.of(head));
         match (parse(self.authority), parse(self.host.value)) {
-            (Some(target), Some(host)) => !target.is_same(host, default),
+            (Some(target), Some(host)) => !target.is_same(host, Some(default)),
             _ => true,
         }
     }

@@ -11,11 +11,14 @@ use super::list::is_token;
 use alloc::vec::Vec;
 use core::fmt;
 
+/// How long a name may be, which is what crate `http` takes.
+const MAX_NAME: usize = 65_535;
+
 /// The caller gave something that may not be sent. Nothing was written, nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldError {
-    /// A field name that is not a token (RFC 9110 section 5.1).
+    /// A field name that is not a token (RFC 9110 section 5.1), or has more than 65,535 bytes.
     Name,
     /// A value or a reason with a control character, or a value with whitespace around it
     /// (RFC 9110 section 5.5).
@@ -31,7 +34,7 @@ pub enum FieldError {
     /// An allowed origin that is not `scheme://host[:port]` (RFC 6454 section 6.2).
     Origin,
     /// A status that refuses nothing: below 200 or above 599 (RFC 9110 section 15), or a 2xx where
-    /// that opens the connection (RFC 8441 section 5).
+    /// that opens the connection (RFC 8441 section 5), or a 426 where there is no Upgrade.
     Status,
     /// A body with a status that has none: 204, 205 or 304 (RFC 9110 section 6.4.1).
     Body,
@@ -40,7 +43,7 @@ pub enum FieldError {
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Name => "field name is not a token",
+            Self::Name => "field name is not a token, or too long",
             Self::Value => "field value or reason is malformed",
             Self::Reserved => "field is set by the handshake",
             Self::Duplicate => "field or subprotocol given twice",
@@ -71,7 +74,7 @@ impl fmt::Debug for FieldLines {
 impl FieldLines {
     /// Adds a field of the caller's.
     pub(super) fn add(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
-        if !is_token(name.as_bytes()) {
+        if !is_token(name.as_bytes()) || name.len() > MAX_NAME {
             return Err(FieldError::Name);
         }
         if is_reserved(name) {

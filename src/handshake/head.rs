@@ -146,9 +146,11 @@ impl Intake {
         }
     }
 
-    /// Whether what has come, and `next` behind it, begins with `word`.
+    /// Whether what has come, and `next` behind it, begins with `word`, after an empty line or not.
     pub(super) fn begins_with(&self, word: &[u8], next: &[u8]) -> bool {
-        self.kept.iter().chain(next).take(word.len()).eq(word)
+        let come = self.kept.iter().chain(next);
+        let empty = if come.clone().take(2).eq(b"\r\n") { 2 } else { 0 };
+        come.skip(empty).take(word.len()).eq(word)
     }
 
     fn keep(&mut self, config: &Config, bytes: &[u8]) {
@@ -457,8 +459,7 @@ mod tests {
     // req: X-06, H-43
     #[test]
     fn what_is_kept_is_bounded() {
-        let config = Config::default();
-        let mut intake = Intake::default();
+        let (config, mut intake) = (Config::default(), Intake::default());
         assert_eq!(intake.kept.capacity(), 0);
         let mut bytes = longest_head();
         bytes.truncate(bytes.len() - 4);

@@ -4,7 +4,8 @@
 //! HTTP/2 or HTTP/3, pseudo-header fields. What takes the connection over afterwards (an upgrade,
 //! a stream) is the host's.
 //!
-//! Invariant: what was received as bytes and what was parsed by a host meet the same verdict.
+//! Invariant: what was received as bytes and what was parsed by a host meet the same verdict, as
+//! far as the host's types keep what was received (a `#` in a target ends it there).
 
 use super::accept::Agreed;
 use super::asking::Asking;
@@ -28,7 +29,8 @@ use bytes::{Bytes, BytesMut};
 
 impl Request<'static> {
     /// The request that `request` makes: to upgrade its connection, or an extended CONNECT of
-    /// HTTP/2 or HTTP/3, whose `:protocol` is an extension type of whatever parsed it.
+    /// HTTP/2 or HTTP/3, whose `:protocol` is an extension type of whatever parsed it: `protocol`
+    /// is what that says. In HTTP/1.1 there is none.
     ///
     /// Lines of several fields of one name stay in their order. The limits are those of a head that
     /// came as bytes, beside the host's own.
@@ -92,12 +94,12 @@ impl Request<'static> {
         }
         let mut facts = RequestFacts::default();
         let head = written.read(config, &mut facts).and_then(|head| {
-            facts.judge(&head)?;
+            facts.judge(&head, false)?;
             Ok(head)
         });
         match head {
             Ok(head) => Ok(Self::new(Cow::Owned(head), facts)),
-            Err(error) => Err(Refusal::of_upgrade(error)),
+            Err(error) => Err(Refusal::of_upgrade(request.method().as_str(), error)),
         }
     }
 }
@@ -108,7 +110,7 @@ impl Asking {
     ///
     /// ```
     /// use sockless::{Config, Keys, handshake::{Asking, Offer, Target}};
-    /// # let keys = Keys::new(|key| *key = [0; 4]); // `Keys::system()` in earnest
+    /// let keys = Keys::new(|key| *key = [0; 4]); // in earnest: `Keys::system()`
     /// let target = Target::parse("ws://server.example.com/chat").expect("a literal");
     /// let config = std::sync::Arc::new(Config::default());
     /// let (asking, request) = Asking::upgrade(config, keys, &Offer::new(&target))?;
@@ -127,7 +129,7 @@ impl Asking {
     ///
     /// # Errors
     /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded, in the
-    /// absolute-form that a proxy wants.
+    /// absolute-form that a proxy wants; more than 65,534 bytes.
     pub fn upgrade(
         config: Arc<Config>,
         keys: Keys,
@@ -176,7 +178,8 @@ impl TryFrom<RequestParts> for ::http::Request<()> {
     /// `:protocol` is left to the host: it goes into the extensions, as a type of its own.
     ///
     /// # Errors
-    /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded.
+    /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded, or
+    /// more than 65,534 bytes.
     fn try_from(parts: RequestParts) -> Result<Self, ::http::Error> {
         let mut request = Self::new(());
         *request.method_mut() = Method::CONNECT;
@@ -196,13 +199,14 @@ fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
     headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
-/// Both sides ask the same of names and values, so nothing is left out.
+/// Both sides ask the same of names and values, so nothing is left out, but where there are more
+/// than the 32,768 fields that a map holds.
 fn append(headers: &mut HeaderMap, lines: &Lowered) {
     for (name, value) in lines.fields() {
         let field = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
         debug_assert!(field.0.is_ok() && field.1.is_ok(), "tokens, and no controls");
         if let (Ok(name), Ok(value)) = field {
-            headers.append(name, value);
+            let _ = headers.try_append(name, value);
         }
     }
 }

@@ -13,6 +13,19 @@
 //! answers are [`ResponseParts`]: of an extended CONNECT in HTTP/2 and HTTP/3 ([`PseudoHeaders`]),
 //! and with feature `http` of the types of that crate. [`key`] has no need of an allocator.
 //!
+//! # HTTP/2 and HTTP/3
+//!
+//! An extended CONNECT opens one stream among others, and frames run on it as if it were a TCP
+//! connection, masked by the client (RFC 8441 section 5, RFC 9220). As a server the host sends
+//! `SETTINGS_ENABLE_CONNECT_PROTOCOL` (0x8) with the value 1, and never takes it back.
+//!
+//! | on the stream | for the connection |
+//! |---|---|
+//! | DATA | input and output |
+//! | END_STREAM, FIN | the end of the transport: [`Connection::eof`](crate::Connection::eof) |
+//! | RST_STREAM, a reset | the same, and unclean unless both Close frames had passed |
+//! | to give up | RST_STREAM with CANCEL (0x8), or H3_REQUEST_CANCELLED (0x10c) |
+//!
 //! Invariant: how the input was cut never matters, and what comes after a head is never read as
 //! part of it: it stays in the input.
 

@@ -125,8 +125,8 @@ impl<'t> Offer<'t> {
         self.write_offers(config, out);
     }
 
-    /// The fields of an extended CONNECT: "requests and responses do not process" a key (RFC 8441
-    /// section 5), and the pseudo-header fields take the place of the others.
+    /// The fields of an extended CONNECT. It has no key (RFC 8441 section 5), and the pseudo-header
+    /// fields take the place of the others.
     pub(super) fn write_extended(&self, config: &Config, out: &mut BytesMut) {
         out.put_slice(b"Sec-WebSocket-Version: 13");
         self.write_offers(config, out);

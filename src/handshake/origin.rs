@@ -48,7 +48,7 @@ fn is_page_of(origin: &[u8], host: &[u8]) -> bool {
     authority == host && !host.is_empty()
         || Authority::parse(authority)
             .zip(Authority::parse(host))
-            .is_some_and(|(page, host)| page.is_same(host, default))
+            .is_some_and(|(page, host)| page.is_same(host, Some(default)))
 }
 
 /// Scheme and authority. No scheme has a colon.
@@ -81,8 +81,7 @@ impl<'a> Origin<'a> {
     }
 
     fn is_same(self, other: Origin<'_>) -> bool {
-        // Port 0 stands in for "none" where a scheme has no default: no origin can have it.
-        let default = default_port(self.scheme).unwrap_or_default();
+        let default = default_port(self.scheme);
         self.scheme.eq_ignore_ascii_case(other.scheme)
             && self.authority.is_same(other.authority, default)
     }
@@ -153,6 +152,7 @@ mod tests {
             ("https://u@good.example", false),
             ("https://good.example/", false),
             ("app://x:1", false),
+            ("app://x:0", false),
             ("null", false),
             // The host that was asked is not of the list.
             ("https://host.example", false),

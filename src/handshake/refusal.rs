@@ -24,18 +24,19 @@ use core::fmt;
 pub struct Refusal {
     error: RequestError,
     extended: bool,
+    is_head: bool,
 }
 
 impl Refusal {
-    /// Of a request to upgrade.
+    /// Of a request to upgrade, with this method.
     #[cfg(feature = "http")]
-    pub(super) const fn of_upgrade(error: RequestError) -> Self {
-        Self { error, extended: false }
+    pub(super) fn of_upgrade(method: &str, error: RequestError) -> Self {
+        Self { error, extended: false, is_head: method == "HEAD" }
     }
 
     /// Of what was to be an extended CONNECT.
-    pub(super) const fn of_extended(error: RequestError) -> Self {
-        Self { error, extended: true }
+    pub(super) fn of_extended(method: &str, error: RequestError) -> Self {
+        Self { error, extended: true, is_head: method == "HEAD" }
     }
 
     /// The rule that the client broke.
@@ -43,7 +44,7 @@ impl Refusal {
         self.error
     }
 
-    /// The response that says so.
+    /// The response that says so; without content if it answers a HEAD (RFC 9110 section 9.3.2).
     pub fn respond(&self) -> ResponseParts {
         let is_version = self.error == RequestError::WebSocketVersionUnsupported;
         let status = match status(self.error) {
@@ -57,7 +58,7 @@ impl Refusal {
             lines.extend_from_slice(VERSION);
         }
         lines.extend_from_slice(b"Content-Type: text/plain\r\n");
-        let body = format!("{}\n", self.error).into_bytes();
+        let body = if self.is_head { Vec::new() } else { format!("{}\n", self.error).into_bytes() };
         ResponseParts { status, lines: Lowered::new(&lines), body }
     }
 }
@@ -72,9 +73,7 @@ fn lines(status: u16, extended: bool) -> Vec<u8> {
         405 => lines.extend_from_slice(b"Allow: GET\r\n"),
         426 => {
             lines.extend_from_slice(VERSION);
-            if !extended {
-                lines.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\n");
-            }
+            lines.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\n");
         }
         _ => {}
     }
@@ -100,8 +99,8 @@ impl Accept<'_> {
         config: Arc<Config>,
     ) -> Result<(ResponseParts, Connection, Agreed), Refusal> {
         if !self.allows_origin() {
-            let extended = self.is_extended();
-            return Err(Refusal { error: RequestError::OriginNotAllowed, extended });
+            let (error, extended) = (RequestError::OriginNotAllowed, self.is_extended());
+            return Err(Refusal { error, extended, is_head: false });
         }
         let mut head = BytesMut::new();
         let status = self.status();
@@ -116,11 +115,12 @@ impl Reject<'_> {
     /// responses, and may as well answer with one of those.
     ///
     /// # Errors
-    /// [`FieldError::Status`] if it is a 2xx, and `request` an extended CONNECT: that would open
-    /// the connection (RFC 8441 section 5).
+    /// [`FieldError::Status`] if `request` is an extended CONNECT, and it is a 2xx, which would
+    /// open the connection (RFC 8441 section 5), or a 426, which needs an Upgrade that HTTP/2 does
+    /// not have (RFC 9110 section 15.5.22).
     pub fn respond(&self, request: &Request<'_>) -> Result<ResponseParts, FieldError> {
         let status = self.status();
-        if request.is_extended() && (200..300).contains(&status) {
+        if request.is_extended() && matches!(status, 200..=299 | 426) {
             return Err(FieldError::Status);
         }
         let mut lines = match status {

@@ -14,6 +14,9 @@ use core::fmt::{self, Write as _};
 
 /// The decision not to open a connection: any HTTP response but an interim one.
 ///
+/// [`Server::reject`](super::Server::reject) adds `Connection: close`, a length, and what a 405 and
+/// a 426 have to have; for [`respond`](Self::respond), framing and closing are the host's.
+///
 /// ```
 /// # use sockless::handshake::{FieldError, Reject};
 /// let not_here = Reject::new(404)?;
@@ -52,7 +55,8 @@ impl<'a> Reject<'a> {
     /// Another reason phrase; it may be empty.
     ///
     /// # Errors
-    /// [`FieldError::Value`] if it has a control character (RFC 9112 section 4).
+    /// [`FieldError::Value`] if it has a control character (RFC 9112 section 4), or whitespace at
+    /// either end.
     pub fn reason(mut self, reason: &'a str) -> Result<Self, FieldError> {
         check_value(reason.as_bytes())?;
         self.reason = reason;

@@ -47,7 +47,8 @@ impl<'b> PlainRequest<'b> {
     }
 
     /// Host and port that were asked, as sent: Host, or the authority of a target in
-    /// absolute-form, which wins over it (RFC 9112 section 3.2.2).
+    /// absolute-form, which wins over it (RFC 9112 section 3.2.2). Empty if a request of HTTP/1.0
+    /// has neither.
     pub fn authority(&self) -> &str {
         self.facts.authority().text(&self.head)
     }
@@ -67,8 +68,8 @@ impl<'b> PlainRequest<'b> {
 
     /// The origin of the page that asks, if the client says so (RFC 6455 section 4.2.1, item 7).
     ///
-    /// "A request without this field SHOULD NOT be interpreted as coming from a browser client";
-    /// one with it may be any client.
+    /// "A connection attempt lacking this header field SHOULD NOT be interpreted as coming from a
+    /// browser client"; one with it may be any client.
     pub fn origin(&self) -> Option<&str> {
         self.facts.origin().map(|origin| origin.text(&self.head))
     }

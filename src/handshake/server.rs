@@ -94,7 +94,9 @@ impl Server {
         Self { config, plain_requests: false, stage }
     }
 
-    /// Hands out requests that ask for no upgrade, instead of refusing them with a 426.
+    /// Hands out each GET that asks for no upgrade, instead of refusing it with a 426; other
+    /// methods are still refused with a 405. One of HTTP/1.0 cannot ask for any (RFC 9110 section
+    /// 7.8), and may have no Host.
     #[must_use]
     pub fn with_plain_requests(mut self) -> Self {
         self.plain_requests = true;
@@ -124,7 +126,7 @@ impl Server {
         self.stage = Stage::Asked(None);
         let (head, verdict) = match head {
             Ok(head) => {
-                let verdict = facts.judge(&head);
+                let verdict = facts.judge(&head, self.plain_requests);
                 (head, verdict)
             }
             Err(error) => (Cow::default(), Err(error)),

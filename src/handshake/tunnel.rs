@@ -1,8 +1,8 @@
 //! RFC 9112 section 3.2.3 and RFC 9110 section 9.3.6: a tunnel through an HTTP proxy.
 //!
-//! "If the user has a proxy configured [...] the client SHOULD connect to that proxy and ask the
-//! proxy to open a TCP connection to the host" (RFC 6455 section 4.1, item 3). What follows the
-//! answer is the tunnel: TLS if the target wants it, then the opening handshake. Which proxy is
+//! "If the client is configured to use a proxy [...] then the client SHOULD connect to that proxy
+//! and ask it to open a TCP connection to the host" (RFC 6455 section 4.1, item 3). What follows
+//! the answer is the tunnel: TLS if the target wants it, then the opening handshake. Which proxy is
 //! asked, and for which targets, is the caller's.
 //!
 //! Invariant: nothing of what follows the head of a 2xx is read.
@@ -78,8 +78,7 @@ impl Tunnel {
         for (name, value) in fields {
             lines.add(name, value)?;
         }
-        // The port is there even if it is the default one: "a client MUST send [...] the host and
-        // port number of the tunnel destination, separated by a colon" (RFC 9110 section 9.3.6).
+        // The port is there even if it is the default one (RFC 9110 section 9.3.6).
         let authority = target.authority_with_port();
         // Writing to `out` cannot fail.
         let _ = write!(out, "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");

@@ -165,6 +165,8 @@ fn ask(row: &Row, bytes: &[u8], cuts: &[usize]) -> Outcome {
             Some(Answer::Failed(error)) => words.push(format!("cfail:{error:?}")),
             Some(Answer::Refused(response)) => words.push(format!("http={}", response.status())),
             Some(Answer::Open { agreed, .. }) => {
+                #[cfg(feature = "deflate")]
+                assert_eq!(agreed.deflate.map(|it| it.to_string()), answered(bytes));
                 words.push(format!("open={}", agreed.subprotocol.unwrap_or_default()));
             }
             Some(other) => panic!("{other:?}"),
@@ -172,6 +174,14 @@ fn ask(row: &Row, bytes: &[u8], cuts: &[usize]) -> Outcome {
         left.extend_from_slice(input);
     }
     Outcome { words, out: vec![], left }
+}
+
+/// What a response that opens says of compression.
+#[cfg(feature = "deflate")]
+fn answered(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut values = text.lines().filter_map(|it| it.strip_prefix("Sec-WebSocket-Extensions: "));
+    values.next().map(|value| value.replace('"', ""))
 }
 
 /// The same outcome whole, at every cut and byte by byte.
@@ -246,7 +256,9 @@ fn well_formed_refusal(out: &[u8]) -> Result<String, String> {
     let status =
         head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..4)).ok_or("no status")?;
     let has = |field: &str| head.contains(&format!("\r\n{field}"));
-    let is_sized = has(&format!("Content-Length: {}", body.len())) || body.is_empty();
+    // The answer to HEAD has the length of a body that is not there.
+    let is_sized = has(&format!("Content-Length: {}", body.len()))
+        || body.is_empty() && has("Content-Length: ");
     let upgrades = has("Upgrade: websocket") && has("Sec-WebSocket-Version: 13");
     let fits = match status {
         "405 " => has("Allow: GET"),
