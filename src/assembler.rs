@@ -4,9 +4,8 @@
 //! as it comes; keeps count of bytes and fragments against the budget. In streamed delivery the
 //! buffer is that of a chunk, if any. Frame order is not judged here: `frame` did.
 //!
-//! Invariant: of what comes uncompressed, `capacity <= 2 * received`, and 9 more for a text at
-//! most, whatever length a frame declared; except in room that is lent, which a message leaves once
-//! it is not lent any more.
+//! Invariant: of what comes uncompressed, `capacity <= 2 * received`, whatever length a frame
+//! declared; except in room that is lent, which a message leaves once it is not lent any more.
 
 use crate::compression::Inflation;
 use crate::config::{Config, Delivery};
@@ -16,12 +15,8 @@ use crate::frame::Kind;
 use crate::mask::Mask;
 use crate::payload::{Payload, Text, is_roomy, leave, leave_text};
 use crate::utf8::Utf8;
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use core::mem;
-
-/// Bytes of a text unmasked, checked and copied at a time: they stay in the nearest cache from one
-/// step to the next.
-const BLOCK: usize = 4096;
 
 /// Up to here a copy costs no more than a buffer.
 const SMALL: usize = 4096;
@@ -44,10 +39,9 @@ pub(crate) struct Assembler {
     pub(crate) started: bool,
     /// Whether there is more to be inflated of what was consumed, in streamed delivery.
     pub(crate) more: bool,
-    /// The text so far, and whether it may end here. Only for `Kind::Text`.
+    /// The check of a text, in streamed delivery.
     pub(crate) utf8: Utf8,
-    text: String,
-    /// The text so far, if it is compressed.
+    /// The text so far, in whole delivery.
     draft: Draft,
     /// The bytes so far, of `Kind::Binary`; in streamed delivery the next chunk's; of a text that
     /// has ended its room.
@@ -73,7 +67,6 @@ impl Assembler {
             started: false,
             more: false,
             utf8: Utf8::new(),
-            text: String::new(),
             draft: Draft::new(),
             bytes: Vec::new(),
             len: 0,
@@ -89,21 +82,12 @@ impl Assembler {
         *self = Self { kind, compressed, ..Self::new() };
         match (delivery, kind) {
             (Delivery::Streamed, _) | (_, Kind::Binary) => self.bytes = room,
-            (Delivery::Whole, Kind::Text) if compressed => self.draft = Draft::within(room),
-            // No bytes are a text.
-            (Delivery::Whole, Kind::Text) => {
-                self.text = String::from_utf8(room).unwrap_or_default();
-            }
+            (Delivery::Whole, Kind::Text) => self.draft = Draft::within(room),
         }
     }
 
     /// Gives the room back, in the middle of a message, that is too much for what is here.
     pub(crate) fn release(&mut self) -> Option<Vec<u8>> {
-        // A text has room for a character that is not complete yet.
-        let text = self.text.len().saturating_add(4);
-        if self.text.capacity() / 2 > text {
-            return Some(leave_text(&mut self.text));
-        }
         self.draft.release().or_else(|| leave(&mut self.bytes))
     }
 
@@ -138,10 +122,10 @@ impl Assembler {
             self.empty_in_a_row = 0;
             return Ok(());
         }
-        self.empty_in_a_row = self.empty_in_a_row.saturating_add(1);
-        if self.empty_in_a_row > config.max_empty_fragments {
+        if self.empty_in_a_row >= config.max_empty_fragments {
             return Err(ProtocolError::TooManyEmptyFragments);
         }
+        self.empty_in_a_row = self.empty_in_a_row.saturating_add(1);
         Ok(())
     }
 
@@ -150,38 +134,33 @@ impl Assembler {
     /// bounds its room, too.
     pub(crate) fn append(
         &mut self,
-        piece: &mut [u8],
+        piece: &[u8],
         mask: &mut Mask,
         left: u64,
         fin: bool,
         config: &Config,
     ) -> Result<(), ProtocolError> {
-        let held = self.text.len().saturating_add(self.bytes.len());
+        // One of them is empty.
+        let held = self.draft.len().saturating_add(self.bytes.len());
         let received = held.saturating_add(piece.len());
         let open = if fin { 0 } else { config.message_limit().saturating_sub(self.len) };
         let expected = usize::try_from(left.saturating_add(open)).unwrap_or(usize::MAX);
-        let more = room(received, expected).saturating_sub(held);
+        let more = || room(received, expected).saturating_sub(held);
         match self.kind {
             Kind::Text => {
-                // An unfinished character of an earlier piece comes on top.
-                if self.text.capacity() < received.saturating_add(3) {
-                    self.text.reserve_exact(more.saturating_add(3));
+                if self.draft.capacity() < received {
+                    self.draft.reserve_exact(more());
                 }
-                for block in piece.chunks_mut(BLOCK) {
-                    let split = self.utf8.unmask_and_split(mask, block);
-                    let (completed, whole) = split.map_err(|_| ProtocolError::InvalidUtf8)?;
-                    self.text.extend(completed);
-                    self.text.push_str(whole);
-                }
+                self.draft.append(piece, mask)
             }
             Kind::Binary => {
                 if self.bytes.capacity() < received {
-                    self.bytes.reserve_exact(more);
+                    self.bytes.reserve_exact(more());
                 }
                 mask.append(piece, &mut self.bytes);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// Adds what the next piece of a compressed frame inflates to. The message ends with it, if it
@@ -220,11 +199,7 @@ impl Assembler {
                 let bytes = self.take();
                 return Ok(Message::Binary(self.fit(bytes, stays).into()));
             }
-            Kind::Text if self.compressed => {
-                mem::replace(&mut self.draft, Draft::new()).finish()?
-            }
-            Kind::Text if !self.utf8.is_boundary() => return Err(ProtocolError::InvalidUtf8),
-            Kind::Text => mem::take(&mut self.text),
+            Kind::Text => mem::replace(&mut self.draft, Draft::new()).finish()?,
         };
         if stays && is_small(text.capacity(), text.len()) {
             self.bytes = leave_text(&mut text);

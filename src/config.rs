@@ -13,7 +13,9 @@ pub enum Delivery {
     /// Each message in one event, however it was fragmented.
     #[default]
     Whole,
-    /// Each message in chunks, as they arrive: constant memory, whatever its length.
+    /// Each message in chunks, as they arrive: constant memory, whatever its length. Its limit is
+    /// [`Config::max_streamed`], and there is none by default; `max_message` and `max_frame` are
+    /// not looked at.
     Streamed,
 }
 
@@ -75,8 +77,8 @@ pub struct Config {
     /// behind a long message on a slow line, so bytes of any kind count; what ours may stand behind
     /// is for [`Keepalive::backlog`](crate::Keepalive::backlog). `None`: for ever.
     pub pong_timeout: Option<Duration>,
-    /// How long the connection may carry no message before it is closed. `None`, the default: for
-    /// ever.
+    /// How long the connection may carry no message before it is closed, of those that
+    /// [`Keepalive::active`](crate::Keepalive::active) is told of. `None`, the default: for ever.
     pub idle_timeout: Option<Duration>,
 }
 
@@ -140,13 +142,13 @@ impl Config {
     ///
     /// ```
     /// use sockless::Config;
-    /// assert_eq!(Config::default().worst_case(), (1 << 20) + 3 + 1024);
+    /// assert_eq!(Config::default().worst_case(), (1 << 20) + 1024);
     /// ```
     pub fn worst_case(&self) -> u64 {
         // One that a host has parsed is written down, and its Cookie put together beside it.
         let head = (self.max_head as u64).saturating_mul(2);
         let message = match self.delivery {
-            Delivery::Whole => self.message_limit().saturating_add(3),
+            Delivery::Whole => self.message_limit(),
             Delivery::Streamed => 0,
         };
         #[cfg(feature = "deflate")]

@@ -1,9 +1,8 @@
-//! RFC 6455 section 8.1: a compressed text under assembly, checked where it lies.
+//! RFC 6455 section 8.1: a text under assembly, checked where it lies.
 //!
-//! Such a text is inflated into the buffer it is handed out in, so copying it from one that is
-//! checked into one that is known to be UTF-8 would be all the copying there is: a third of the
-//! time of a long message (`inflate-takeover-utf8` in `benches/README.md`). What came uncompressed
-//! is copied in any case, and `assembler` copies it as text.
+//! A text is unmasked or inflated into the buffer it is handed out in. To copy it from one that is
+//! checked into one that is known to be UTF-8 would be once more than needed: a third of the time
+//! of a long compressed message (`inflate-takeover-utf8` in `benches/README.md`).
 //!
 //! Invariant: `bytes` is what `check` has seen since it was made, and found possible.
 
@@ -12,9 +11,13 @@
 use crate::compression::{Inflated, Inflation};
 use crate::config::Config;
 use crate::error::ProtocolError;
+use crate::mask::Mask;
 use crate::payload::leave;
 use crate::utf8::Utf8;
 use alloc::{string::String, vec::Vec};
+
+/// Bytes of a text unmasked and checked at a time: they stay in the nearest cache in between.
+const BLOCK: usize = 4096;
 
 /// The text so far.
 pub(crate) struct Draft {
@@ -38,6 +41,31 @@ impl Draft {
         leave(&mut self.bytes)
     }
 
+    /// How many bytes of it have come.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How many bytes there is room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Makes room for so many more.
+    pub(crate) fn reserve_exact(&mut self, more: usize) {
+        self.bytes.reserve_exact(more);
+    }
+
+    /// Adds the next piece of the payload.
+    pub(crate) fn append(&mut self, piece: &[u8], mask: &mut Mask) -> Result<(), ProtocolError> {
+        for block in piece.chunks(BLOCK) {
+            let start = self.bytes.len();
+            mask.append(block, &mut self.bytes);
+            self.check(start)?;
+        }
+        Ok(())
+    }
+
     /// Adds what the next piece of the payload inflates to, or a part of that. The message ends
     /// with it, if it is the `last`.
     pub(crate) fn inflate(
@@ -53,8 +81,14 @@ impl Draft {
             self.bytes.len() >= start,
             "a message is inflated onto the end of what is there"
         );
+        self.check(start)?;
+        inflated
+    }
+
+    /// Checks what was added behind `start`.
+    fn check(&mut self, start: usize) -> Result<(), ProtocolError> {
         if let Some(Ok(())) = self.bytes.get(start..).map(|added| self.check.push(added)) {
-            return inflated;
+            return Ok(());
         }
         *self = Self::new();
         Err(ProtocolError::InvalidUtf8)
@@ -67,8 +101,8 @@ impl Draft {
         }
         debug_assert!(core::str::from_utf8(&self.bytes).is_ok(), "the check is as strict");
         // SAFETY: all of `bytes` went through `check`, piece by piece and in order: it grows in
-        // `inflate` alone, which checks what was added or drops everything, and the inflater only
-        // ever adds to a vector. No character is left unfinished.
+        // `append` and `inflate` alone, which check what was added or drop everything, and a mask
+        // and the inflater only ever add to a vector. No character is left unfinished.
         Ok(unsafe { String::from_utf8_unchecked(self.bytes) })
     }
 }

@@ -63,53 +63,25 @@ impl Utf8 {
     /// [`InvalidUtf8`] at the first byte that cannot belong to UTF-8 (RFC 6455 section 8.1). The
     /// check is spent then.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
-        self.split(piece).map(|_| ())
-    }
-
-    /// Checks the next piece and gives it as text: the character that it completes, if one was
-    /// unfinished, and the characters that lie in it whole. What is left is pending.
-    pub(crate) fn split<'p>(
-        &mut self,
-        piece: &'p [u8],
-    ) -> Result<(Option<char>, &'p str), InvalidUtf8> {
-        let (completed, used) = self.complete(piece)?;
+        let used = self.complete(piece)?;
         let rest = piece.get(used..).unwrap_or_default();
-        match core::str::from_utf8(rest) {
-            Ok(text) => Ok((completed, text)),
-            Err(error) => {
-                let (text, tail) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
-                if error.error_len().is_some() {
-                    return Err(InvalidUtf8 {
-                        index: used.saturating_add(text.len()).saturating_add(possible(tail)),
-                    });
-                }
-                self.hold(tail);
-                Ok((completed, core::str::from_utf8(text).unwrap_or_default()))
-            }
+        let start = rest.len().saturating_sub(unfinished(rest));
+        let (text, tail) = rest.split_at_checked(start).unwrap_or_default();
+        if whole(text).is_none() || !may_go_on(tail) {
+            return Err(InvalidUtf8 { index: used.saturating_add(impossible(rest)) });
         }
+        if !tail.is_empty() {
+            self.hold(tail);
+        }
+        Ok(())
     }
 
-    /// [`split`](Self::split) of a piece that is unmasked first.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn unmask_and_split<'p>(
-        &mut self,
-        mask: &mut Mask,
-        piece: &'p mut [u8],
-    ) -> Result<(Option<char>, &'p str), InvalidUtf8> {
-        if mask.unmask_judging(piece) && self.is_boundary() {
-            // SAFETY: all of `piece` was just seen to be ASCII.
-            return Ok((None, unsafe { core::str::from_utf8_unchecked(piece) }));
-        }
-        self.split(piece)
-    }
-
-    /// Takes from `piece` what the pending character lacks: the character, if that completes it,
-    /// and how many bytes were taken.
-    fn complete(&mut self, piece: &[u8]) -> Result<(Option<char>, usize), InvalidUtf8> {
+    /// Takes from `piece` what the pending character lacks: how many bytes that is.
+    fn complete(&mut self, piece: &[u8]) -> Result<usize, InvalidUtf8> {
         for (index, byte) in piece.iter().enumerate() {
             let len = usize::from(self.len);
             if len == 0 {
-                return Ok((None, index));
+                return Ok(index);
             }
             let [a, b, c] = self.pending;
             let mut bytes = [a, b, c, 0];
@@ -119,16 +91,16 @@ impl Utf8 {
             *last = *byte;
             let so_far = bytes.get(..=len).unwrap_or_default();
             match core::str::from_utf8(so_far) {
-                Ok(text) => {
+                Ok(_) => {
                     self.len = 0;
-                    return Ok((text.chars().next(), index.saturating_add(1)));
+                    return Ok(index.saturating_add(1));
                 }
                 // What was pending could be continued, so it is this byte that cannot.
                 Err(error) if error.error_len().is_some() => return Err(InvalidUtf8 { index }),
                 Err(_) => self.hold(so_far),
             }
         }
-        Ok((None, piece.len()))
+        Ok(piece.len())
     }
 
     fn hold(&mut self, tail: &[u8]) {
@@ -153,7 +125,6 @@ pub(crate) fn unmask(mut mask: Mask, payload: &mut [u8]) -> Option<&str> {
 }
 
 /// A whole text, if it is UTF-8.
-#[cfg(feature = "alloc")]
 fn whole(text: &[u8]) -> Option<&str> {
     #[cfg(feature = "simdutf8")]
     if text.len() >= WIDE {
@@ -163,8 +134,35 @@ fn whole(text: &[u8]) -> Option<&str> {
 }
 
 /// From this many bytes on, the SIMD validator is ahead of the standard library's.
-#[cfg(all(feature = "alloc", feature = "simdutf8"))]
+#[cfg(feature = "simdutf8")]
 const WIDE: usize = 64;
+
+/// How many bytes at the end of `text` begin a character that is longer.
+fn unfinished(text: &[u8]) -> usize {
+    for (back, byte) in (1..4).zip(text.iter().rev()) {
+        let len = match byte {
+            0x80..=0xbf => continue,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 1,
+        };
+        return if back < len { back } else { 0 };
+    }
+    0
+}
+
+/// Whether what is left of a text may be the beginning of a character, or is nothing.
+fn may_go_on(tail: &[u8]) -> bool {
+    core::str::from_utf8(tail).err().is_none_or(|error| error.error_len().is_none())
+}
+
+/// Where the first byte of `text` stands that no UTF-8 has there.
+#[cold]
+fn impossible(text: &[u8]) -> usize {
+    let valid = core::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
+    valid.saturating_add(possible(text.get(valid..).unwrap_or_default()))
+}
 
 /// How many bytes of `tail`, which starts with an error, could still have been UTF-8: none when its
 /// first byte can start no character, else what `core` counts as the invalid sequence.
@@ -241,21 +239,17 @@ mod tests {
         }
     }
 
+    /// Pieces that are long enough for the SIMD validator.
+    // req: W8.1-01, W8.1-02
     #[test]
-    fn split_gives_the_whole_text_back() {
-        let text = "aé€😀 κόσμε";
-        for first in 0..=text.len() {
-            for second in first..=text.len() {
-                let mut check = Utf8::new();
-                let mut joined = String::new();
-                let bytes = text.as_bytes();
-                for piece in [&bytes[..first], &bytes[first..second], &bytes[second..]] {
-                    let (completed, whole) = check.split(piece).unwrap();
-                    joined.extend(completed);
-                    joined.push_str(whole);
-                }
-                assert_eq!(joined, text);
-                assert!(check.is_boundary());
+    fn long_pieces_at_every_cut() {
+        let text = "κόσμε €uro 😀 plain ".repeat(10);
+        at_every_cut(text.as_bytes());
+        for at in 0..text.len() {
+            for byte in [0x00, 0x80, 0xbf, 0xc1, 0xe0, 0xed, 0xf0, 0xf4, 0xff] {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] = byte;
+                at_every_cut(&bytes);
             }
         }
     }

@@ -89,6 +89,30 @@ fn a_message_goes_on_behind_a_header_of_its_own() {
     assert!(out.is_empty());
 }
 
+/// A Pong that is held back as the message begins would be written into its payload.
+#[test]
+fn a_pong_that_waits_is_seen_before_a_header_is_written() {
+    let wire = [
+        frame_to(Role::Server, true, Opcode::Ping, b"p"),
+        frame_to(Role::Server, true, Opcode::Binary, &[7; 200]),
+    ]
+    .concat();
+    for (unsent, waits) in [(0, false), (1, true)] {
+        let mut config = streamed();
+        config.high_water = 0;
+        let (mut connection, mut out) =
+            (connection(Role::Server, config), BytesMut::zeroed(unsent));
+        let mut wire = wire.clone();
+        let (mut early, late) = wire.split_at_mut(100);
+        assert!(matches!(connection.receive(&mut early, &mut out), Some(Event::Ping(_))));
+        assert!(matches!(connection.receive(&mut early, &mut out), Some(Event::Chunk(_))));
+        assert_eq!((connection.pending(), connection.to_come().is_some()), (waits, true));
+        out.clear();
+        assert!(matches!(connection.receive(&mut &mut *late, &mut out), Some(Event::Chunk(_))));
+        assert_eq!(&out[..], if waits { &b"\x8a\x01p"[..] } else { b"" });
+    }
+}
+
 #[cfg(feature = "deflate")]
 #[test]
 fn of_a_compressed_one_it_is_known_when_it_has_come() {

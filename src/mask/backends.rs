@@ -143,6 +143,13 @@ mod tests {
             () => &["words"],
         };
         assert!(names.starts_with(wanted), "{names:?}");
+        #[cfg(all(target_arch = "x86_64", target_feature = "sse2", feature = "std"))]
+        {
+            let has_avx2 = std::arch::is_x86_feature_detected!("avx2");
+            assert_eq!(names.contains(&"avx2"), has_avx2);
+            let has_avx512 = std::arch::is_x86_feature_detected!("avx512f");
+            assert_eq!(names.contains(&"avx512"), has_avx512 && cfg!(sockless_avx512));
+        }
     }
 
     // req: W5.3-04

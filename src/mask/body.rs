@@ -25,7 +25,7 @@ use super::best;
 use super::short::{SHORT, by_ends, by_steps, ends};
 use super::vector::{LINE, Vector, joined, load, store, turned};
 
-/// From this many bytes on, aligned stores pay for vectors that overlap in what a caller masks.
+/// Beyond this many bytes, aligned stores pay for vectors that overlap in what a caller masks.
 const ALIGNED: usize = 512;
 
 /// From this many bytes on, what starts aligned is done in longer steps.
@@ -69,7 +69,7 @@ pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
             (true, true) => by_ends::<best::Short, true, false>(key, place, place, len),
             (false, true) => by_ends::<best::Short, false, true>(key, place, place, len),
             // Up to there the verdict costs less than it would to tell the two apart.
-            (_, false) if VERDICT || len < ALIGNED => longer_judged(key, place, len),
+            (_, false) if VERDICT || len <= ALIGNED => longer_judged(key, place, len),
             (_, false) => {
                 longer::<false>(key, place, place, len);
                 true
@@ -217,8 +217,8 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
     let from = if COPY { from } else { to.cast_const() };
     // SAFETY: the caller's promise. In place, a byte is loaded before it is stored, but for those
     // that the first two, the last, and the aligned vector across one of them cover: these were
-    // loaded before any was stored, and what they store is the same bytes again. Each branch has
-    // the length that it needs: more than eight vectors, or in place `ALIGNED` bytes, are three.
+    // loaded before one of them was stored, and what they store is the same bytes again. Each
+    // branch has the length that it needs; in five vectors the first two do not reach the last two.
     unsafe {
         if !BACK && (VERDICT || COPY) && len <= 8 * V::LEN {
             return if len <= 4 * V::LEN {
@@ -227,11 +227,14 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
                 ends::<V, VERDICT, 4, 3>(key, from, to, len)
             };
         }
-        if !BACK && !VERDICT && !COPY && len < ALIGNED {
+        if !BACK && !VERDICT && !COPY && len <= ALIGNED {
             let at = Body::<V, VERDICT, COPY>::new(key, from, to, len).forth(0, len);
-            by_steps::<best::Short>(key, from.add(at), to.add(at), len - at);
+            if at != len {
+                by_steps::<best::Short>(key, from.add(at), to.add(at), len - at);
+            }
             return true;
         }
+        debug_assert!(len >= 5 * V::LEN);
         // How far the stores are from being aligned. The address is only looked at.
         let start = (to as usize).wrapping_neg() % V::LEN;
         let last = len - V::LEN;
@@ -239,33 +242,32 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
         let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
         let mut body = Body::<V, VERDICT, COPY>::new(turned(key, start), from, to, len);
         body.see([head, tail]);
-        // Where the body begins, the vector that lies across is stored at once: whoever works on
-        // these bytes next begins there, too, and finds them long stored when it comes back to it.
-        if BACK {
-            let end = last - (last - start) % V::LEN;
-            let [next] = body.load(end);
-            tail.store(to.add(last));
-            next.store(to.add(end));
-            body.back(start, end);
-            head.store(to);
-        } else if start == 0 {
+        if !BACK && start == 0 {
+            // None but the last can lie across another, and none does where they fill the bytes.
             if body.forth(0, len) != len {
                 tail.store(to.add(last));
             }
+            return !VERDICT || body.seen().is_ascii();
+        }
+        // The vectors that lie across others are stored first: whoever works on these bytes next
+        // finds them long stored when it comes there.
+        let end = last - (last - start) % V::LEN;
+        let ([next], [across]) = (body.load(start), body.load(end));
+        let second = V::load(from.add(V::LEN)).xor(V::splat(key));
+        tail.store(to.add(last));
+        across.store(to.add(end));
+        head.store(to);
+        next.store(to.add(start));
+        if BACK {
+            body.back(start + V::LEN, end);
         } else {
-            let [next] = body.load(start);
-            let second = V::load(from.add(V::LEN)).xor(V::splat(key));
-            head.store(to);
-            next.store(to.add(start));
-            body.forth(start + V::LEN, len);
-            tail.store(to.add(last));
+            body.forth(start + V::LEN, end);
             if VERDICT && !body.seen().is_ascii() {
                 // It is read again at once, to be validated, in steps that lie across the aligned
                 // stores: those would wait for the first of them, since a load is served by one
                 // store or by none. Of `MANY` bytes that wait is nothing.
                 head.store(to);
                 second.store(to.add(V::LEN));
-                return false;
             }
         }
         !VERDICT || body.seen().is_ascii()

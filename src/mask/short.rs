@@ -1,8 +1,8 @@
 //! RFC 6455 section 5.3, what is short: inlined where it is called, with no look at a CPU feature.
 //!
-//! In two ways. In steps, nothing overlaps; but there is a branch for each bit of the length, and
-//! where lengths differ from one message to the next nobody can predict it. From both ends, a
-//! length costs a few branches; but a load across two of its stores, soon after, has to wait for
+//! In two ways. In steps, nothing overlaps; but there are branches for the bits of the length, and
+//! a jump for the last four, and where lengths differ nobody can predict them. From both ends, a
+//! length costs fewer branches; but a load across two of its stores, soon after, has to wait for
 //! both. So messages, which are of any length, are done from both ends; and in steps what a caller
 //! masks in place, who may do so again at once.
 //!
@@ -21,55 +21,71 @@ pub(super) const SHORT: usize = 128;
 /// what a processor fetches unasked. Shorter ones do not.
 const NEXT: usize = 384;
 
-/// Writes `len` bytes XOR the key: one step for each bit of the length, but for the branches that a
-/// length of 16 to 31, or of 64, would take in vain.
+/// Writes `len` bytes XOR the key: whole vectors, a step for each bit of their number, from the
+/// lowest on, so that few of them take few branches; and one jump for what is left.
 ///
 /// # Safety
 /// `len <= SHORT` readable bytes at `from` and writable ones at `to`, the two the same or apart,
 /// and what `V` needs.
 #[inline(always)]
 pub(super) unsafe fn by_steps<V: Vector>(key: u32, from: *const u8, to: *mut u8, len: usize) {
+    macro_rules! rest {
+        ($at:ident: $($left:literal)*) => {
+            match len % 16 {
+                $($left => rest::<$left>(key, from.add($at), to.add($at)),)*
+                _ => {}
+            }
+        };
+    }
     debug_assert!(len <= SHORT && V::LEN == 16);
-    // SAFETY: the caller's promise; `at` grows by the bits of `len`, from the highest on.
+    // SAFETY: the caller's promise; `at` grows by bits of `len`, each but once.
     unsafe {
         let mut at = 0;
         if len >= 16 {
             let wide = V::splat(key);
-            if len < 32 {
+            if len & 16 != 0 {
                 step::<V, 1>(wide, from, to, &mut at);
-            } else {
+            }
+            if len >= 32 {
+                if len & 32 != 0 {
+                    step::<V, 2>(wide, from, to, &mut at);
+                }
                 if len >= 64 {
                     step::<V, 4>(wide, from, to, &mut at);
                     if len == 128 {
                         step::<V, 4>(wide, from, to, &mut at);
                     }
-                    if len % 64 == 0 {
-                        return;
-                    }
-                }
-                if len & 32 != 0 {
-                    step::<V, 2>(wide, from, to, &mut at);
-                }
-                if len & 16 != 0 {
-                    step::<V, 1>(wide, from, to, &mut at);
                 }
             }
             if len % 16 == 0 {
+                // A branch costs less than a jump to nothing.
                 return;
             }
         }
-        if len & 8 != 0 {
+        rest!(at: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    }
+}
+
+/// Writes `LEN` bytes XOR the key, fewer than 16, in as few steps as there are bits in that.
+///
+/// # Safety
+/// As for [`by_steps`].
+#[inline(always)]
+unsafe fn rest<const LEN: usize>(key: u32, from: *const u8, to: *mut u8) {
+    // SAFETY: the caller's promise; `at` grows by the bits of `LEN`, from the highest on.
+    unsafe {
+        let mut at = 0;
+        if LEN & 8 != 0 {
             step::<u64, 1>(u64::splat(key), from, to, &mut at);
         }
-        if len & 4 != 0 {
+        if LEN & 4 != 0 {
             step::<u32, 1>(u32::splat(key), from, to, &mut at);
         }
-        if len & 2 != 0 {
+        if LEN & 2 != 0 {
             step::<u16, 1>(u16::splat(key), from, to, &mut at);
         }
-        if len & 1 != 0 {
-            let key = if len & 2 == 0 { key } else { turned(key, 2) };
-            step::<u8, 1>(u8::splat(key), from, to, &mut at);
+        if LEN & 1 != 0 {
+            step::<u8, 1>(u8::splat(turned(key, at)), from, to, &mut at);
         }
     }
 }

@@ -25,7 +25,8 @@ impl Receiver {
     /// How many bytes are still to come of the message that the last chunk belongs to: 0 once it
     /// has ended, `None` while that is unknown, in all frames of a message but the last and in one
     /// that is compressed. For who passes a message on as it arrives, behind a header of its own
-    /// ([`Sender::header`](crate::Sender::header)).
+    /// ([`Sender::header`](crate::Sender::header)), unless a Pong waits
+    /// ([`Sender::pending`](crate::Sender::pending)): then in fragments.
     ///
     /// ```
     /// use sockless::{Config, Delivery, Event, Receiver};
