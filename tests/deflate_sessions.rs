@@ -3,30 +3,16 @@
 #![allow(missing_docs)]
 
 mod common;
+mod deflate_support;
 
 use bytes::BytesMut;
 use common::{Seen, Trace, connection, fixed_keys, hex, run, run_every_way, streamed};
-use proptest::prelude::*;
+use deflate_support::{bits, data, keen, plain, with};
 use sockless::deflate::{Policy, WindowBits};
 use sockless::frame::Kind;
 use sockless::handshake::{Accept, Answer, Asked, Client, Offer, Server, Target};
-use sockless::{Config, Connection, Event, Prepared, ProtocolError, Role, SendError};
+use sockless::{Config, Connection, Event, Prepared, ProtocolError, Role};
 use std::sync::Arc;
-
-/// A policy that compresses everything, and keeps its contexts.
-fn keen() -> Policy {
-    let mut policy = Policy::server();
-    policy.threshold = 0;
-    policy.server_no_context_takeover = false;
-    policy.client_no_context_takeover = false;
-    policy.server_max_window_bits = WindowBits::MAX;
-    policy
-}
-
-fn with(policy: impl Into<Option<Policy>>, mut config: Config) -> Config {
-    config.deflate = policy.into();
-    config
-}
 
 /// The same table for whole and for streamed delivery, from the server to the client.
 fn both_deliveries(wire: &[u8], check: impl Fn(&Trace, &str)) {
@@ -274,7 +260,6 @@ fn open(client: &Config, server: &Config) -> (Connection, Connection, String) {
 #[test]
 fn both_handshakes_agree_and_the_connections_keep_to_it() {
     let plain = Config::default();
-    let bits = |bits| WindowBits::new(bits).unwrap();
     let mut narrow = keen();
     (narrow.server_max_window_bits, narrow.client_max_window_bits) = (bits(9), bits(10));
     let mut client = Policy::client();
@@ -307,6 +292,71 @@ fn both_handshakes_agree_and_the_connections_keep_to_it() {
             }
         }
     }
+}
+
+/// What an end takes over, and how far back it refers, is what was agreed for that end: not for the
+/// other, and not less.
+// req: D7.1.1.1-02
+#[test]
+fn each_end_keeps_to_what_was_agreed_for_it() {
+    // Noise that repeats itself at any distance, in text that repeats itself at once.
+    let noise = data(3, 60_000, 5);
+    let mixed: Vec<u8> =
+        noise.chunks(20).flat_map(|one| [one, b"again and again "].concat()).collect();
+    let narrow = |server, client| {
+        let mut policy = keen();
+        (policy.server_max_window_bits, policy.client_max_window_bits) =
+            (bits(server), bits(client));
+        policy
+    };
+    let forgetful = |server, client| {
+        let mut policy = keen();
+        (policy.server_no_context_takeover, policy.client_no_context_takeover) = (server, client);
+        policy
+    };
+    for (server, takeover, windows) in [
+        (forgetful(true, false), [true, false], [15, 15]),
+        (forgetful(false, true), [false, true], [15, 15]),
+        (narrow(9, 15), [true, true], [15, 9]),
+        (narrow(15, 9), [true, true], [9, 15]),
+        (narrow(10, 12), [true, true], [12, 10]),
+    ] {
+        let config = |policy| with(policy, Config::default());
+        let (client, server, agreed) = open(&config(Some(keen())), &config(Some(server)));
+        for (at, mut end) in [client, server].into_iter().enumerate() {
+            let (masked, mut sent) = (at == 0, Vec::new());
+            let (mut farthest, mut sizes) = (0, Vec::new());
+            // Of the short ones the second repeats the first, in any window.
+            for message in [&noise[..200], &noise[..200], &mixed] {
+                let mut wire = BytesMut::new();
+                end.send_binary(message, &mut wire).unwrap();
+                let payload = payload_of(&wire, masked);
+                sizes.push(payload.len());
+                if wire[0] & 0x40 != 0 {
+                    let seen = plain(&[&payload, &TAIL[..]].concat(), &mut sent).unwrap();
+                    farthest = seen.max_distance.max(farthest);
+                    assert!(sent.ends_with(message));
+                }
+            }
+            assert_eq!(sizes[1] < sizes[0] / 2, takeover[at], "{at}: {agreed}: {sizes:?}");
+            let window = 1_usize << windows[at];
+            assert!(farthest <= window && farthest > window / 4, "{at}: {agreed}: {farthest}");
+        }
+    }
+}
+
+/// What a message's end on the wire lacks (section 7.2.1).
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// The payload of the one frame on the wire.
+fn payload_of(wire: &[u8], masked: bool) -> Vec<u8> {
+    let header = [2, 4, 10][match wire[1] & 0x7f {
+        127 => 2,
+        126 => 1,
+        _ => 0,
+    }];
+    let (key, payload) = wire[header..].split_at(if masked { 4 } else { 0 });
+    payload.iter().enumerate().map(|(at, byte)| byte ^ key.get(at % 4).unwrap_or(&0)).collect()
 }
 
 fn exchange(from: &mut Connection, to: &mut Connection, text: &str, compressed: bool) {
@@ -414,84 +464,4 @@ fn a_prepared_message_is_compressed_once_for_those_it_fits() {
     // What does not shrink is kept in one form only.
     let noise = Prepared::text("x").compressed(&policy);
     assert_eq!((noise.payload(), plain.payload()), (&b"x"[..], text.as_bytes()));
-}
-
-/// Text that compresses, and bytes that do not.
-fn payload() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        "[abé€😀 ]{0,400}".prop_map(String::into_bytes),
-        proptest::collection::vec(any::<u8>(), 0..400),
-        (0..3000_usize).prop_map(|len| b"over and over "
-            .iter()
-            .copied()
-            .cycle()
-            .take(len)
-            .collect()),
-    ]
-}
-
-/// Messages, each in fragments of this size, as a client or server would send them; sometimes one
-/// byte is wrong.
-fn session() -> impl Strategy<Value = (Role, Vec<u8>)> {
-    let messages = proptest::collection::vec((payload(), 1..500_usize, any::<bool>()), 0..6);
-    let damage = proptest::option::weighted(0.4, (any::<prop::sample::Index>(), any::<u8>()));
-    (any::<bool>(), 0..200_usize, messages, damage).prop_map(
-        |(client, threshold, messages, damage)| {
-            let role = if client { Role::Client } else { Role::Server };
-            let mut policy = keen();
-            policy.threshold = threshold;
-            let mut sender = connection(role, with(policy, Config::default()));
-            let mut wire = BytesMut::new();
-            for (data, size, whole) in &messages {
-                let kind =
-                    if std::str::from_utf8(data).is_ok() { Kind::Text } else { Kind::Binary };
-                let sent = match (std::str::from_utf8(data), *whole) {
-                    (Ok(text), true) => sender.send_text(text, &mut wire),
-                    (Err(_), true) => sender.send_binary(data, &mut wire),
-                    (_, false) => {
-                        let mut pieces = data.chunks(*size).peekable();
-                        let mut sent = Ok(());
-                        while let Some(piece) = pieces.next() {
-                            let last = pieces.peek().is_none();
-                            sent = sent.and(sender.send_fragment(kind, piece, last, &mut wire));
-                        }
-                        sent
-                    }
-                };
-                assert_eq!(sent, Ok::<(), SendError>(()));
-            }
-            let mut wire = wire.to_vec();
-            if let (Some((at, byte)), false) = (damage, wire.is_empty()) {
-                let at = at.index(wire.len());
-                wire[at] = byte;
-            }
-            (role.peer(), wire)
-        },
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    // req, D7.2.1-05
-    #[test]
-    fn how_compressed_bytes_are_chopped_never_matters(
-        (role, wire) in session(),
-        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
-        limit in prop_oneof![Just(1_u64 << 20), 0..2000_u64],
-        ratio in proptest::option::of(1..100_u32),
-        deliver_chunks in any::<bool>(),
-    ) {
-        let mut config = if deliver_chunks { streamed() } else { Config::default() };
-        (config.max_message, config.max_streamed) = (limit, limit);
-        let mut policy = keen();
-        policy.max_ratio = ratio;
-        config.deflate = Some(policy);
-        let whole = run(role, config.clone(), &wire, &[]);
-        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(wire.len() + 1)).collect();
-        cuts.sort_unstable();
-        prop_assert_eq!(&run(role, config.clone(), &wire, &cuts), &whole);
-        let every: Vec<_> = (1..wire.len()).collect();
-        prop_assert_eq!(&run(role, config, &wire, &every), &whole);
-    }
 }

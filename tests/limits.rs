@@ -135,6 +135,10 @@ fn empty_fragments_have_a_limit_in_a_row() {
     let flood = Err(ProtocolError::TooManyEmptyFragments);
     assert_eq!(outcome(&small, &fragments(&[0, 0, 0, 0, 1])), flood);
     assert_eq!(outcome(&small, &fragments(&[0, 0, 0, 1, 0, 0, 0, 1])), Ok(()));
+    let most = config(|c| (c.max_empty_fragments, c.max_fragments) = (u16::MAX, u32::MAX));
+    let empties = |len| [vec![0; len], vec![1]].concat();
+    assert_eq!(outcome(&most, &fragments(&empties(65_535))), Ok(()));
+    assert_eq!(outcome(&most, &fragments(&empties(65_536))), flood);
     // By default, frame 1,025 of a flood is the one that fails.
     let flood = [
         frame_to(Role::Server, false, Opcode::Text, b""),

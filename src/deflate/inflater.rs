@@ -73,6 +73,9 @@ const HISTORY: usize = 32 << 10;
 /// zlib-rs is slow in the last 260 bytes of an output.
 const SLOW: usize = 320;
 
+/// How much the decoder is given at a time, of input and of room: it counts them in 32 bits.
+const MOST: usize = 1 << 30;
+
 /// Inflates one message after the other.
 ///
 /// ```
@@ -353,6 +356,7 @@ impl Inflater {
         if self.failed.is_some() {
             return step;
         }
+        let room = room.min(MOST);
         let input = input.get(..self.stride(input.len(), limits)).unwrap_or_default();
         if self.ended && input.is_empty() {
             step.drained = true;
@@ -402,7 +406,7 @@ impl Inflater {
     fn stride(&self, size: usize, limits: Limits) -> usize {
         let at = self.wire % STRIDE;
         if limits.max_ratio.is_none() {
-            size
+            size.min(MOST)
         } else if at == 0 && self.weighed < self.wire {
             0
         } else {
@@ -430,4 +434,20 @@ struct Step {
     consumed: usize,
     produced: usize,
     drained: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deflate::WindowBits;
+
+    #[test]
+    fn the_decoder_is_given_what_it_can_count() {
+        let inflater = Inflater::new(Context::new(WindowBits::MAX, false));
+        for max_ratio in [None, Some(1)] {
+            let limits = Limits { max_message: u64::MAX, max_ratio };
+            assert!(u32::try_from(inflater.stride(usize::MAX, limits)).is_ok());
+        }
+        assert!(u32::try_from(MOST).is_ok());
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use bytes::BytesMut;
+use sockless::Config;
 use sockless::deflate::{Context, Deflater, InflateError, Inflater, Limits, Policy, WindowBits};
 
 pub const FREE: Limits = Limits { max_message: u64::MAX, max_ratio: None };
@@ -101,6 +102,21 @@ pub fn policy(level: u8, memory: u8) -> Policy {
     let mut policy = Policy::server();
     (policy.level, policy.memory) = (level, memory);
     policy
+}
+
+/// A policy that compresses everything, and keeps its contexts.
+pub fn keen() -> Policy {
+    let mut policy = Policy::server();
+    policy.threshold = 0;
+    policy.server_no_context_takeover = false;
+    policy.client_no_context_takeover = false;
+    policy.server_max_window_bits = WindowBits::MAX;
+    policy
+}
+
+pub fn with(policy: impl Into<Option<Policy>>, mut config: Config) -> Config {
+    config.deflate = policy.into();
+    config
 }
 
 /// Bytes of a kind: 0 text, 1 noise, 2 one byte, 3 far repetitions.
