@@ -2,7 +2,8 @@
 
 use sockless::Config;
 
-pub(crate) const HELP: &str = "  --limit NAME=N      frame, message (bytes), fragments, empties (in a row), line, head, fields
+pub(crate) const HELP: &str = "  --limit NAME=N      frame, message (bytes), fragments, empties (in a row), line, head, fields,
+                      high-water (bytes of output that a Pong may come after)
 ";
 
 /// Sets the limit that `text` names; `None` if it does not say which, or how much.
@@ -16,6 +17,7 @@ pub(crate) fn limit(config: &mut Config, text: &str) -> Option<()> {
         "line" => config.max_line = n.parse().ok()?,
         "head" => config.max_head = n.parse().ok()?,
         "fields" => config.max_fields = n.parse().ok()?,
+        "high-water" => config.high_water = n.parse().ok()?,
         _ => return None,
     }
     Some(())

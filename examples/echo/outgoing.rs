@@ -76,7 +76,8 @@ impl<'a, 'b> Outgoing<'a, 'b> {
     }
 
     /// Passes a part of a message on. A message whose length is known as it begins goes behind its
-    /// header, as it comes; `open` is whether this one does. Another goes in fragments.
+    /// header, as it comes; `open` is whether this one does. Another goes in fragments, and so does
+    /// one that a Pong waits beside: that may go between frames, not into one.
     pub(crate) fn chunk(
         &mut self,
         chunk: Chunk<'b>,
@@ -85,7 +86,8 @@ impl<'a, 'b> Outgoing<'a, 'b> {
     ) -> Result<(), SendError> {
         let Chunk { kind, first, last, data, .. } = chunk;
         if first {
-            let len = from.to_come().map(|more| more + data.len() as u64);
+            let len = from.to_come().filter(|_| !from.pending());
+            let len = len.map(|more| more + data.len() as u64);
             let whole =
                 len.filter(|len| !from.compresses(usize::try_from(*len).unwrap_or(usize::MAX)));
             if let Some(len) = whole {

@@ -2,7 +2,7 @@
 //!
 //! The reading thread owns the `Receiver`; the writing thread the `Sender` and the timers. What
 //! the peer is owed for what it sent, a Pong or a Close, goes from one to the other as a value, in
-//! the queue that everybody's messages go through.
+//! the queue that everybody's messages go through; a Pong of the peer's passes that by.
 
 use crate::log;
 use crate::room::{self, Member, Room};
@@ -13,9 +13,9 @@ use sockless::{
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,9 @@ struct Line {
     /// space in the queue. That nothing more is heard is not the peer's fault then: if it does not
     /// read either, a write takes too long.
     heard: AtomicU64,
+    /// The last Pong that may answer a Ping of ours, and when it came. In the queue it would be late
+    /// for having come behind the messages there.
+    pong: Mutex<Option<([u8; 8], Duration)>>,
 }
 
 const DEAF: u64 = u64::MAX;
@@ -90,8 +93,8 @@ const DEAF: u64 = u64::MAX;
 enum Item {
     Message(Prepared),
     Owed(Box<Reply>),
-    /// A Pong with this payload came at this time.
-    Pong([u8; 8], Duration),
+    /// Look for a Pong.
+    Pong,
     /// Nothing more will come.
     End,
 }
@@ -139,7 +142,8 @@ pub fn converse(
     let (mut receiver, sender) = connection.split();
     let (queue, items) = mpsc::sync_channel(service.queue());
     let (waiting, heard) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let line = Arc::new(Line { socket: Arc::clone(socket), waiting, clock, heard });
+    let (socket, pong) = (Arc::clone(socket), Mutex::new(None));
+    let line = Arc::new(Line { socket, waiting, clock, heard, pong });
     let outbox = Outbox { queue, line: Arc::clone(&line) };
     let writer = Writer { sender, timers, items, line, service };
     let Ok(thread) = thread::Builder::new().spawn(move || writer.run()) else { return };
@@ -207,7 +211,9 @@ fn read(
             (Event::Pong(payload), _) => {
                 // Eight bytes are what our Pings have; the timers know if it is one of them.
                 if let Ok(payload) = (*payload).try_into() {
-                    outbox.put(Item::Pong(payload, outbox.line.clock.now()));
+                    *outbox.line.pong() = Some((payload, outbox.line.clock.now()));
+                    // Where there is no space, the writing thread is about to look anyway.
+                    let _ = outbox.queue.try_send(Item::Pong);
                 }
             }
             (Event::Close(_) | Event::Failed(_), _) => {
@@ -219,6 +225,10 @@ fn read(
 }
 
 impl Line {
+    fn pong(&self) -> MutexGuard<'_, Option<([u8; 8], Duration)>> {
+        self.pong.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hear(&self) {
         let now = self.clock.now().as_millis();
         self.heard.store(u64::try_from(now).unwrap_or(DEAF), Relaxed);
@@ -255,7 +265,6 @@ impl Writer {
     ///
     /// A message that is refused since our own Close is out is refused rightly: nobody is told.
     fn write(&mut self) -> io::Result<()> {
-        let mut socket = &*self.line.socket;
         let mut out = BytesMut::new();
         while self.sender.want() == Want::Read {
             let deadline = self.timers.next().unwrap_or(Duration::MAX);
@@ -266,7 +275,7 @@ impl Writer {
                         // A reference to the bytes that all members share: nothing is encoded here.
                         Service::Chat => {
                             if let Ok(frame) = self.sender.prepared(&message) {
-                                socket.write_all(&frame)?;
+                                self.send(&frame)?;
                             }
                         }
                         // For this peer alone, and compressed as agreed with it.
@@ -278,17 +287,16 @@ impl Writer {
                     self.line.waiting.fetch_sub(payload.len(), Relaxed);
                 }
                 Ok(Item::Owed(reply)) => self.sender.reply(&reply, &mut out),
-                Ok(Item::Pong(payload, at)) => {
-                    let round_trip = self.timers.pong(&payload, at);
-                    if let (Some(time), Service::Chat) = (round_trip, self.service) {
-                        let _ = self.sender.send_text(&room::round_trip(time), &mut out);
-                        self.timers.active(self.line.clock.now());
-                    }
-                }
                 Ok(Item::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Item::Pong) | Err(RecvTimeoutError::Timeout) => {}
             }
             let now = self.line.clock.now();
+            let pong = self.line.pong().take();
+            let round_trip = pong.and_then(|(payload, at)| self.timers.pong(&payload, at));
+            if let (Some(time), Service::Chat) = (round_trip, self.service) {
+                let _ = self.sender.send_text(&room::round_trip(time), &mut out);
+                self.timers.active(now);
+            }
             self.timers.heard(self.line.heard());
             match self.timers.poll(now) {
                 Due::Nothing => {}
@@ -299,8 +307,25 @@ impl Writer {
                 }
                 Due::Abort(timeout) => return Err(io::Error::other(timeout)),
             }
-            socket.write_all(&out)?;
+            self.send(&out)?;
             out.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes all of it. A write that times out has still taken something, or it fails: while bytes
+    /// move, the peer is there.
+    fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match (&*self.line.socket).write(bytes) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(size) => bytes = &bytes[size..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if !bytes.is_empty() {
+                self.timers.backlog(self.line.clock.now());
+            }
         }
         Ok(())
     }

@@ -25,8 +25,8 @@ pub(crate) struct Slot {
     /// Nobody wants the output any more.
     pub(crate) unwanted: bool,
     pub(crate) reply: Option<Reply>,
-    /// The last Pong.
-    pub(crate) pong: Option<Vec<u8>>,
+    /// The last Pong that may answer a Ping of ours, by its length.
+    pub(crate) pong: Option<[u8; 8]>,
     /// The transport has ended.
     pub(crate) ended: Option<Receiver>,
 }
@@ -59,7 +59,7 @@ pub(crate) fn read(mut socket: TcpStream, mut receiver: Receiver, mut early: Vec
         let mut printed = Ok(());
         while let Some(event) = receiver.receive(&mut input) {
             let reply = event.reply();
-            let pong = if let Event::Pong(data) = &event { Some(data.to_vec()) } else { None };
+            let pong = if let Event::Pong(data) = &event { (**data).try_into().ok() } else { None };
             if reply.is_some() || pong.is_some() {
                 post.tell(|slot| {
                     slot.reply = match (slot.reply, reply) {
