@@ -1,6 +1,7 @@
 // cargo run --example axum_server
-//! A route of axum that becomes a WebSocket: hyper has parsed the request, sockless decides about
-//! it and takes the connection over. What the application refuses, it refuses in its own words.
+//! A route of axum that becomes a WebSocket, over HTTP/1.1 or HTTP/2: hyper has parsed the request,
+//! sockless decides about it and takes the connection over, or the stream. What the application
+//! refuses, it refuses in its own words.
 
 mod socket;
 
@@ -11,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
+use hyper::ext::Protocol;
 use hyper_util::rt::TokioIo;
 use socket::{Socket, echo::echo};
 use sockless::handshake::{self, Accept};
@@ -32,7 +34,8 @@ async fn main() -> std::io::Result<()> {
 
 async fn conversation(mut request: Request) -> Response {
     let config = server_config();
-    let opened = handshake::Request::from_http(&request, None, &config)
+    let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
+    let opened = handshake::Request::from_http(&request, protocol, &config)
         .and_then(|asked| Accept::new(&asked).prefer(&SPOKEN).respond(config.clone()));
     let (response, connection, agreed) = match opened {
         Ok(opened) => opened,

@@ -75,9 +75,15 @@ async fn answer(
     mut respond: SendResponse<Bytes>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     complain(format_args!("{} {} {:?}", request.method(), request.uri().path(), request.version()));
-    if request.method() == Method::GET {
+    // "The HEAD method is identical to GET except that the server MUST NOT send content in the
+    // response" (RFC 9110 section 9.3.2).
+    let is_head = request.method() == Method::HEAD;
+    if is_head || request.method() == Method::GET {
         let page = Response::builder().header("content-type", "text/html").body(())?;
-        respond.send_response(page, false)?.send_data(PAGE.into(), true)?;
+        let mut stream = respond.send_response(page, is_head)?;
+        if !is_head {
+            stream.send_data(PAGE.into(), true)?;
+        }
         return Ok(());
     }
     let config = server_config();

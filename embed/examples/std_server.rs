@@ -5,7 +5,7 @@
 #[path = "common/echo.rs"]
 mod echo;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use echo::Echo;
 use sockless::Pool;
 use sockless_embed::{complain, say};
@@ -16,6 +16,8 @@ use std::{env, thread};
 
 /// How long the network may take nothing of what is written.
 const STUCK: Duration = Duration::from_secs(10);
+/// How much is written at a time: what the peer has made room for is told after each piece.
+const PIECE: usize = 64 << 10;
 
 fn main() -> io::Result<()> {
     let address = env::args().nth(1).unwrap_or("127.0.0.1:9010".into());
@@ -41,11 +43,7 @@ fn serve(mut socket: &TcpStream) -> io::Result<()> {
     let mut peer = Echo::new(clock.elapsed(), |line| say(line));
     let (mut scratch, mut out, mut pool) = (vec![0; 64 << 10], BytesMut::new(), Pool::new());
     loop {
-        while !out.is_empty() {
-            socket.write_all(&out)?;
-            out.clear();
-            peer.written(&mut out, clock.elapsed());
-        }
+        write(socket, &mut out, |out| peer.written(out, clock.elapsed()))?;
         if peer.ended() {
             let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells
         }
@@ -63,4 +61,19 @@ fn serve(mut socket: &TcpStream) -> io::Result<()> {
         }
         peer.tick(&mut out, clock.elapsed()).map_err(io::Error::other)?;
     }
+}
+
+/// Writes all that waits, and tells of each piece, by which more may come to wait.
+pub fn write(
+    mut socket: impl Write,
+    out: &mut BytesMut,
+    mut written: impl FnMut(&mut BytesMut),
+) -> io::Result<()> {
+    while !out.is_empty() {
+        let piece = out.len().min(PIECE);
+        socket.write_all(&out[..piece])?;
+        out.advance(piece);
+        written(out);
+    }
+    Ok(())
 }

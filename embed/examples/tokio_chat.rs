@@ -4,18 +4,19 @@
 
 mod socket;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use socket::accept::accept;
 use sockless::deflate::Policy;
 use sockless::handshake::Accept;
-use sockless::{CloseCode, Closed, Event, Prepared, Receiver, Reply, Sender, Want};
+use sockless::{CloseCode, Closed, Connection, Event, Prepared, Receiver, Reply, Sender, Want};
 use sockless_embed::conversation::{SPOKEN, agreement, end, line, server_config};
 use sockless_embed::{complain, say};
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc};
@@ -24,11 +25,12 @@ use tokio::time::{Instant, interval_at, sleep, timeout};
 /// How many messages a member may be behind.
 const BEHIND: usize = 64;
 
-/// How often a member is asked whether it is there, and how long it may be silent or read nothing.
+/// How often a member is asked whether it is there, and how long it may neither say nor take
+/// anything.
 const PING: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(50);
 
-type Room = broadcast::Sender<Prepared>;
+pub type Room = broadcast::Sender<Prepared>;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
@@ -55,8 +57,22 @@ async fn serve(stream: TcpStream, room: Room) -> io::Result<()> {
         accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
     let Some((stream, connection, agreed, rest)) = opened.await? else { return Ok(()) };
     say(agreement(&agreed));
-    let (mut receiver, sender) = connection.split();
     let (reader, writer) = stream.into_split();
+    talk(reader, writer, connection, rest, room).await
+}
+
+/// One member, to its end.
+pub async fn talk(
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin + Send + 'static,
+    connection: Connection,
+    rest: Vec<u8>,
+    room: Room,
+) -> io::Result<()> {
+    let (mut receiver, sender) = connection.split();
+    let takes = Arc::new(AtomicBool::new(false));
+    let reader = Reader { io: reader, takes: Arc::clone(&takes) };
+    let writer = Writer { io: writer, takes };
     // One reply is under way at most: the reader merges what is owed meanwhile.
     let (owe, owed) = mpsc::channel(1);
     // Nothing goes through it: it closes when the member is out, which the writer knows first.
@@ -82,8 +98,47 @@ async fn overdue(membership: &mpsc::Sender<Infallible>) {
 /// A reply, and whether it is a Close.
 type Owed = (Reply, bool);
 
+struct Reader<T> {
+    io: T,
+    /// Whether the member was seen to make room, of late, for what it is sent.
+    takes: Arc<AtomicBool>,
+}
+
+impl<T: AsyncRead + Unpin> Reader<T> {
+    /// Waits as long as the member takes something: a Ping may wait behind a long message.
+    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match timeout(SILENCE, self.io.read(buffer)).await {
+                Err(_) if self.takes.swap(false, Ordering::Relaxed) => {}
+                read => return read?,
+            }
+        }
+    }
+}
+
+struct Writer<T> {
+    io: T,
+    takes: Arc<AtomicBool>,
+}
+
+impl<T: AsyncWrite + Unpin> Writer<T> {
+    /// Writes all, in whatever time, unless the member takes nothing.
+    async fn write(&mut self, bytes: &mut impl Buf) -> io::Result<()> {
+        while bytes.has_remaining() {
+            if timeout(SILENCE, self.io.write_buf(bytes)).await?? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            // What is taken whole may lie in a buffer on the way to nobody.
+            if bytes.has_remaining() {
+                self.takes.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
 async fn read(
-    mut reader: OwnedReadHalf,
+    mut reader: Reader<impl AsyncRead + Unpin>,
     receiver: &mut Receiver,
     mut buffer: Vec<u8>,
     owe: mpsc::Sender<Owed>,
@@ -126,8 +181,8 @@ async fn read(
                 }
                 n = 0;
             }
-            read = timeout(SILENCE, reader.read(&mut buffer)) => {
-                n = read??;
+            read = reader.read(&mut buffer) => {
+                n = read?;
                 if n == 0 {
                     return Ok(());
                 }
@@ -137,7 +192,7 @@ async fn read(
 }
 
 async fn write(
-    mut writer: OwnedWriteHalf,
+    mut writer: Writer<impl AsyncWrite + Unpin>,
     mut sender: Sender,
     mut owed: mpsc::Receiver<Owed>,
     mut messages: broadcast::Receiver<Prepared>,
@@ -146,7 +201,7 @@ async fn write(
     let mut out = BytesMut::new();
     let mut ping = interval_at(Instant::now() + PING, PING);
     while sender.is_open() {
-        timeout(SILENCE, writer.write_all_buf(&mut out)).await??;
+        writer.write(&mut out).await?;
         tokio::select! {
             biased;
             reply = owed.recv() => match reply {
@@ -170,23 +225,23 @@ async fn write(
     // A Close is on its way to the member: what is left, its own included, has a deadline.
     drop((member, messages));
     let limit = server_config().close_timeout;
-    timeout(limit, writer.write_all_buf(&mut out)).await??;
+    timeout(limit, writer.write(&mut out)).await??;
     while sender.want() == Want::Read {
         let Some((reply, _)) = owed.recv().await else { return Ok(sender) };
         sender.reply(&reply, &mut out);
-        timeout(limit, writer.write_all_buf(&mut out)).await??;
+        timeout(limit, writer.write(&mut out)).await??;
     }
-    writer.shutdown().await?;
+    writer.io.shutdown().await?;
     Ok(sender)
 }
 
 async fn say_to(
-    writer: &mut OwnedWriteHalf,
+    writer: &mut Writer<impl AsyncWrite + Unpin>,
     sender: &mut Sender,
     message: &Prepared,
 ) -> io::Result<()> {
-    if let Ok(frame) = sender.prepared(message) {
-        timeout(SILENCE, writer.write_all(&frame)).await??;
+    match sender.prepared(message) {
+        Ok(mut frame) => writer.write(&mut frame).await,
+        Err(_) => Ok(()), // after a Close
     }
-    Ok(())
 }

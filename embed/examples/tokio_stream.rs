@@ -38,7 +38,7 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
         accept(stream, server_config(), |request| Ok(Accept::new(request).prefer(&SPOKEN)));
     let Some((stream, connection, agreed, rest)) = opened.await? else { return Ok(()) };
     say(agreement(&agreed));
-    let mut messages = Messages(Socket::new(stream, connection, server_config(), &rest));
+    let mut messages = Messages::new(Socket::new(stream, connection, server_config(), &rest));
     while let Some(event) = messages.next().await.transpose()? {
         say(line(&event));
         match event {
@@ -47,7 +47,7 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
             _ => {}
         }
     }
-    if let Some(closed) = messages.0.closed() {
+    if let Some(closed) = messages.socket.closed() {
         say(end(closed));
     }
     Ok(())

@@ -109,8 +109,8 @@ async fn what_came_before_a_write_failed_is_told() {
 
 #[tokio::test]
 async fn a_stream_ends_after_its_error() {
-    let mut messages = Messages(client(had_enough(), Config::default()));
-    let (connection, out) = messages.0.sender();
+    let mut messages = Messages::new(client(had_enough(), Config::default()));
+    let (connection, out) = messages.socket.sender();
     connection.send_binary(&[0; 100_000], out).unwrap();
     let items: Vec<_> = messages.by_ref().take(10).collect().await;
     let items: Vec<_> = items.iter().map(Result::is_ok).collect();
@@ -131,6 +131,37 @@ async fn how_a_transport_ends_after_both_closes_is_of_no_interest() {
         let closed = socket.closed().unwrap();
         assert_eq!((closed.code, closed.clean), (CloseCode::NORMAL, true));
     }
+}
+
+/// A peer that has said goodbye and does not hang up: the deadline is the end, and a clean one.
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_does_not_end_after_both_closes_is_no_failure() {
+    let config = Arc::new(Config::default());
+    for role in ["server", "client"] {
+        let ((near, mut far), keys) = (duplex(1 << 10), Keys::new(|key| *key = [0; 4]));
+        let (connection, close) = match role {
+            "server" => (Connection::server(config.clone()), &b"\x88\x82\0\0\0\0\x03\xe8"[..]),
+            _ => (Connection::client(config.clone(), keys), &b"\x88\x02\x03\xe8"[..]),
+        };
+        far.write_all(close).await.unwrap();
+        let socket = Socket::new(near, connection, config.clone(), &[]);
+        let mut messages = Messages::new(socket);
+        messages.close().await.expect(role);
+        assert!(messages.socket.closed().unwrap().clean, "{role}");
+    }
+}
+
+/// Where the answer to a Close is not taken, it is one.
+#[tokio::test(start_paused = true)]
+async fn a_close_that_cannot_be_written_is_a_failure() {
+    let ((near, mut far), config) = (duplex(8), Arc::new(Config::default()));
+    let mut socket = Socket::new(near, Connection::server(config.clone()), config, &[]);
+    let (connection, out) = socket.sender();
+    connection.send_text("more than fits", out).unwrap();
+    far.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
+    assert!(matches!(socket.next().await.unwrap(), Some((Event::Close(_), ..))));
+    let error = socket.next().await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 }
 
 #[tokio::test]
@@ -185,7 +216,7 @@ async fn a_stream_is_read_whatever_waits_in_its_sink() {
         }
     });
     let connection = Connection::client(Arc::clone(&config), Keys::new(|key| *key = [7; 4]));
-    let messages = Messages(Socket::new(near, connection, config, &[]));
+    let messages = Messages::new(Socket::new(near, connection, config, &[]));
     let (mut sink, stream) = StreamExt::split::<Message>(messages);
     let sending = async {
         for _ in 0..COUNT {

@@ -18,9 +18,11 @@ use sockless::handshake::{Accept, Asking, Request};
 use sockless::{CloseCode, Event, Keys};
 use sockless_embed::conversation::{SPOKEN, client_config, server_config};
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -28,8 +30,17 @@ use tokio::time::{sleep, timeout};
 async fn open() -> (Socket<H2Stream>, SendStream<Bytes>, RecvStream) {
     let (near, far) = duplex(1 << 16);
     let serving = tokio::spawn(serve(far));
+    let (send, receive) = connect(near).await;
+    (serving.await.unwrap(), send, receive)
+}
+
+/// A client's stream.
+async fn connect<T>(io: T) -> (SendStream<Bytes>, RecvStream)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut builder = h2::client::Builder::new();
-    let connecting = builder.data_frame_budget(BUDGET).handshake(near);
+    let connecting = builder.data_frame_budget(BUDGET).handshake(io);
     let (mut requests, connection) = connecting.await.unwrap();
     tokio::spawn(connection);
     let allowed = is_allowed(&mut requests).await;
@@ -41,7 +52,7 @@ async fn open() -> (Socket<H2Stream>, SendStream<Bytes>, RecvStream) {
     let (response, send) = requests.send_request(request, false).unwrap();
     let response = response.await.unwrap();
     assert_eq!(response.status(), 200);
-    (serving.await.unwrap(), send, response.into_body())
+    (send, response.into_body())
 }
 
 async fn serve(pipe: DuplexStream) -> Socket<H2Stream> {
@@ -203,4 +214,27 @@ async fn a_server_that_does_not_allow_it_is_not_asked() {
     let target = target("wss", "h.example");
     let asking = Asking::extended(client_config(), Keys::system(), &offer(&target), allowed);
     assert!(!allowed && asking.is_none());
+}
+
+/// axum's router serves HTTP/2, too, without TLS: its `:protocol` is what hyper says it is.
+#[tokio::test]
+async fn a_route_of_axum_is_a_stream() {
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("examples/axum_server");
+    let mut server = Command::new(program).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let address = first.trim().strip_prefix("listening on ").unwrap();
+    let talking = tokio::spawn(talk(TcpStream::connect(address).await.unwrap()));
+    let answer = talking.await;
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(answer.unwrap(), &b"\x88\x02\x0f\xa1"[..]);
+}
+
+/// Opens a stream and closes it: the answer to the Close.
+async fn talk(io: TcpStream) -> Bytes {
+    let (mut send, mut receive) = connect(io).await;
+    send.send_data(Bytes::from_static(b"\x88\x82\0\0\0\0\x0f\xa1"), false).unwrap();
+    receive.data().await.unwrap().unwrap()
 }

@@ -1,6 +1,11 @@
 //! The conversation over sockets that the examples drive themselves: threads, readiness,
 //! completions. Each server is a program, so is each client; what they print is the transcript.
 
+#[allow(dead_code, reason = "the program, of which one part is called")]
+#[path = "../examples/std_server.rs"]
+mod std_server;
+
+use bytes::BytesMut;
 use std::io::{BufRead, BufReader, Read, Write, empty};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -200,6 +205,19 @@ fn a_flood() {
         drop(server);
         flooding.join().unwrap();
     }
+}
+
+/// A Ping waits behind a long answer: for as long as the peer takes that, it is not late.
+#[test]
+fn what_is_taken_is_told_while_there_is_more() {
+    let (mut written, mut out, mut left) = (Vec::new(), BytesMut::zeroed(150_000), Vec::new());
+    let tell = |out: &mut BytesMut| {
+        left.push(out.len());
+        out.extend_from_slice(if left.len() == 3 { b"held" } else { b"" });
+    };
+    std_server::write(&mut written, &mut out, tell).unwrap();
+    assert_eq!(left, [84_464, 18_928, 0, 0]);
+    assert!(written.len() == 150_004 && written.ends_with(b"held"));
 }
 
 /// Where nobody reads the account any more, the peers are served as before.

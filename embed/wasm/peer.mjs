@@ -36,36 +36,55 @@ export class Peer {
     }
   }
 
-  /** What is to be written: a copy, since the memory may move. */
-  take() {
-    const size = this.wasm.output_len();
-    const data = new Uint8Array(this.wasm.memory.buffer, this.wasm.output(), size).slice();
+  /** The next piece to write, at most 64 KiB: a copy, since the memory may move. */
+  output() {
+    const size = Math.min(this.wasm.output_len(), 65536);
+    return new Uint8Array(this.wasm.memory.buffer, this.wasm.output(), size).slice();
+  }
+
+  /** The network has taken so much of it. */
+  written(size) {
     this.wasm.written(size, performance.now());
-    return data;
   }
 
   get ended() {
     return this.wasm.ended() !== 0;
   }
 
-  /** Carries the bytes of a socket until it has ended: the account of this side. */
-  over(socket) {
+  /**
+   * Carries the bytes of a socket, made with `allowHalfOpen`, until it has ended: the account of
+   * this side. A client asks nothing, so a peer that says nothing for `patience` is given up.
+   */
+  over(socket, patience = 60_000) {
     return new Promise((resolve, reject) => {
-      let timer;
+      let timer, writing = false;
       const turn = () => {
         clearTimeout(timer);
         const now = performance.now();
         const next = this.wasm.tick(now);
         if (next < 0) return socket.destroy(new Error("given up"));
         timer = setTimeout(turn, Math.min(next - now, 2 ** 31 - 1));
-        const out = this.take();
-        // What the network does not take yet is waited for: nothing more is read meanwhile.
-        if (out.length > 0 && !socket.write(out)) socket.pause();
-        if (this.ended && !socket.writableEnded) socket.end();
+        if (writing) return;
+        const out = this.output();
+        if (out.length === 0) {
+          socket.resume();
+          if ((this.ended || socket.readableEnded) && !socket.writableEnded) socket.end();
+          return;
+        }
+        // A piece at a time, so that what is told is what was taken. Nothing is read meanwhile.
+        writing = true;
+        socket.pause();
+        socket.write(out, (error) => {
+          writing = false;
+          if (error) return; // and "close" is next
+          this.written(out.length);
+          turn();
+        });
       };
       socket.setNoDelay(true);
-      socket.on("drain", () => socket.resume());
+      socket.setTimeout(patience, () => socket.destroy());
       socket.on("data", (data) => (this.receive(data), turn()));
+      socket.on("end", turn);
       socket.on("error", reject);
       socket.on("close", () => {
         clearTimeout(timer);

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, connect } from "node:net";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import { Peer } from "./peer.mjs";
 
 const [path, examples] = process.argv.slice(2);
@@ -34,7 +35,9 @@ async function inMemory(size) {
   server.serve();
   client.connect();
   for (;;) {
-    const [there, back] = [client.take(), server.take()];
+    const [there, back] = [client, server].map((peer) => peer.output());
+    client.written(there.length);
+    server.written(back.length);
     if (there.length + back.length === 0) break;
     server.receive(there, size);
     client.receive(back, size);
@@ -75,6 +78,97 @@ async function serverOf(name) {
   return served(account) + (await client);
 }
 
+/** A socket at each end. */
+async function pair() {
+  const listener = createServer({ allowHalfOpen: true });
+  await once(listener.listen(0, "127.0.0.1"), "listening");
+  const near = connect({ port: listener.address().port, host: "127.0.0.1", allowHalfOpen: true });
+  const [far] = await once(listener, "connection");
+  listener.close();
+  return [near, far];
+}
+
+const REQUEST = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/** Ours the server; its socket, the other end as it is, the account to come. */
+async function open() {
+  const [near, far] = await pair();
+  const peer = (await Peer.load(module)).serve();
+  const account = peer.over(far);
+  near.write(REQUEST);
+  await once(near, "data");
+  return { peer, near, far, account };
+}
+
+/** A binary message, masked with zeros. */
+function message(size) {
+  const frame = Buffer.alloc(14 + size);
+  frame.writeUInt16BE(0x82ff);
+  frame.writeUInt32BE(size, 6);
+  return frame;
+}
+
+const soon = (promise) => Promise.race([promise, setTimeout(10_000, "nothing", { ref: false })]);
+
+/** A Pong that was held back behind a long answer. */
+async function held() {
+  const { near, account } = await open();
+  const pong = new Promise((resolve) =>
+    near.on("data", (data) => data.toString("latin1").endsWith("\x8a\x01p") && resolve("pong")));
+  near.write(Buffer.concat([message(200_000), Buffer.from("\x89\x81\0\0\0\0p", "latin1")]));
+  const came = await soon(pong);
+  near.end();
+  await soon(account);
+  return came;
+}
+
+/** A peer that ends the transport, and nothing else. */
+async function hungUp() {
+  const { near, account } = await open();
+  near.end();
+  const told = await soon(account);
+  near.destroy();
+  return told.split("\n").at(-2);
+}
+
+/** Ours the client, of a server that does not end: whether it waits for that, and what it says. */
+async function waits() {
+  const [near, far] = await pair();
+  const server = (await Peer.load(module)).serve();
+  far.on("data", (data) => {
+    server.receive(data);
+    for (let out; (out = server.output()).length > 0; server.written(out.length)) far.write(out);
+  });
+  const account = await (await Peer.load(module)).connect().over(near, 2000);
+  far.destroy();
+  return `${near.writableEnded ? "left" : "waited"}, ${account.split("\n").at(-2)}`;
+}
+
+/** Who does not read for a while: what waits is known to wait, and all of it comes. */
+async function slow() {
+  const [size, count] = [1 << 20, 24];
+  const { peer, near, far, account } = await open();
+  near.pause();
+  for (let n = 0; n < count; n++) near.write(message(size));
+  let [before, waiting] = [-1, 0];
+  for (let n = 0; n < 100 && (waiting === 0 || far.bytesWritten !== before); n++) {
+    before = far.bytesWritten;
+    await setTimeout(200);
+    waiting = peer.wasm.output_len();
+  }
+  let came = 0;
+  const all = new Promise((resolve) => near.on("data", (data) => {
+    came += data.length;
+    if (came === count * (10 + size)) resolve("all");
+  }));
+  near.resume();
+  const whole = await Promise.race([all, setTimeout(20_000, `${came} bytes`, { ref: false })]);
+  near.end();
+  await soon(account);
+  return `${waiting > 0 && far.writableLength <= 65536 ? "waits" : "forgotten"}, ${whole}`;
+}
+
 check("the host gives entropy and takes notes, nothing else", imports.sort().join(), "host.entropy,host.note");
 for (const size of [65536, 4096, 61, 7]) {
   check(`in memory, ${size} bytes at a time`, await inMemory(size));
@@ -83,5 +177,9 @@ check("a client in node, std_server", await clientOf("std_server"));
 check("a client in node, mio_server", await clientOf("mio_server"));
 check("a server in node, std_client", await serverOf("std_client"));
 check("a server in node, mio_client", await serverOf("mio_client"));
+check("a Pong behind a long answer", await held(), "pong");
+check("an end without a Close", await hungUp(), "the transport ended too early");
+check("the server ends first", await waits(), `waited, ${transcript.split("\n").at(-2)}`);
+check("what the network does not take", await slow(), "waits, all");
 console.log(failed ? `${failed} failed` : "all passed");
-process.exitCode = failed ? 1 : 0;
+process.exit(failed ? 1 : 0);

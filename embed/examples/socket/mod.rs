@@ -147,7 +147,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
-    /// Pings, and gives up a peer that is silent. Whether there is more to write now.
+    /// Pings, and gives up a peer that is silent. Whether there is more to do now.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let before = self.out.len();
         if !self.connection.is_open() || self.mute.is_some() {
@@ -167,7 +167,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 Due::Ping(payload) => _ = self.connection.ping(&payload, &mut self.out),
                 Due::Close(why) => self.close(CloseCode::GOING_AWAY, &why.to_string()),
                 Due::Abort(why) => {
-                    self.closed = Some(self.connection.abort());
+                    let all_written = self.out.is_empty() && self.mute.is_none();
+                    let closed = self.closed.insert(self.connection.abort());
+                    // Both Closes have passed: the transport's end is all that is missing.
+                    if closed.clean && all_written {
+                        return Ok(true);
+                    }
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
             }

@@ -25,9 +25,18 @@ pub(crate) struct Head {
     size: u16,
     upgrade: bool,
     connection: bool,
-    version: bool,
+    version: Version,
     /// The answer to the key.
     accept: Option<[u8; 28]>,
+    /// What came cannot be mended by what follows it.
+    wrong: bool,
+}
+
+/// What the request says of its version.
+enum Version {
+    Missing,
+    Ours,
+    Other,
 }
 
 impl Head {
@@ -37,12 +46,13 @@ impl Head {
         size: 0,
         upgrade: false,
         connection: false,
-        version: false,
+        version: Version::Missing,
         accept: None,
+        wrong: false,
     };
 
     /// Takes the next byte; at the end of the request, answers it and says whether a connection is
-    /// open. What comes before a line that starts with `GET /` is what the last peer left.
+    /// open. What comes before `GET /`, in the middle of a line too, is what the last peer left.
     pub(crate) fn take(&mut self, byte: u8, write: &mut impl FnMut(&[u8])) -> Option<bool> {
         if self.size == 0 && self.len == 5 && self.line.starts_with(b"GET /") {
             self.size = 5;
@@ -66,8 +76,8 @@ impl Head {
         let line = self.line;
         let (whole, len) = (self.len <= LINE, self.len.min(LINE));
         self.len = 0;
-        match line.get(..len).unwrap_or_default().trim_ascii_end() {
-            [] => Some(self.answer(write)),
+        match line.get(..len).unwrap_or_default() {
+            [] | [b'\r'] => Some(self.answer(write)),
             line => {
                 self.field(line, whole);
                 None
@@ -86,6 +96,9 @@ impl Head {
 
     /// A line of the head; a field that matters must be there whole.
     fn field(&mut self, line: &[u8], whole: bool) {
+        // "A server that receives an obs-fold in a request message [..] MUST either reject the
+        // message [..] or replace each" (RFC 9112 section 5.2).
+        self.wrong |= matches!(line, [b' ' | b'\t', ..]);
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { return };
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
@@ -98,25 +111,27 @@ impl Head {
         } else if name.eq_ignore_ascii_case(b"Connection") {
             self.connection |= whole && lists(b"upgrade");
         } else if name.eq_ignore_ascii_case(b"Sec-WebSocket-Version") {
-            self.version = whole && value == b"13";
+            self.wrong |= !matches!(self.version, Version::Missing);
+            self.version = if whole && value == b"13" { Version::Ours } else { Version::Other };
         } else if name.eq_ignore_ascii_case(b"Sec-WebSocket-Key") {
             // A second key is as wrong as a malformed one.
             let valid = whole && self.accept.is_none() && key::is_valid(value);
+            self.wrong |= !valid;
             self.accept = valid.then(|| key::accept(value));
         }
     }
 
     fn answer(&self, write: &mut impl FnMut(&[u8])) -> bool {
         match self.accept {
-            Some(accept) if self.upgrade && self.connection && self.version => {
+            Some(accept) if self.upgrade && self.connection && !self.wrong => {
+                if !matches!(self.version, Version::Ours) {
+                    write(OTHER_VERSION);
+                    return false;
+                }
                 write(ACCEPTED);
                 write(&accept);
                 write(b"\r\n\r\n");
                 true
-            }
-            Some(_) if self.upgrade && self.connection => {
-                write(OTHER_VERSION);
-                false
             }
             _ => {
                 write(REFUSED);

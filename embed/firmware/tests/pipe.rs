@@ -12,6 +12,8 @@ const REQUEST: &str = "GET /echo HTTP/1.1\r\nHost: board\r\nUpgrade: websocket\r
     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
 fn feed(endpoint: &mut Endpoint, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for byte in bytes {
@@ -123,6 +125,8 @@ fn bad_frames_are_answered_by_their_close_code() {
 #[test]
 fn requests_are_judged() {
     let without = |line: &str| REQUEST.replace(line, "");
+    let before = |lines: &str| REQUEST.replace("Host: board\r\n", lines);
+    let more = |lines: &str| REQUEST.replace("\r\n\r\n", &format!("\r\n{lines}\r\n"));
     let long = format!("X-Cookie: {}\r\n\r\n", "x".repeat(4000));
     for (name, request, status) in [
         ("the request itself", REQUEST.to_owned(), "101"),
@@ -132,18 +136,22 @@ fn requests_are_judged() {
         ("no Connection", without("Connection: keep-alive, Upgrade\r\n"), "400"),
         ("another version", REQUEST.replace(": 13", ": 8"), "426"),
         ("no version", without("Sec-WebSocket-Version: 13\r\n"), "426"),
-        ("no key", without("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), "400"),
+        ("no key", without(KEY), "400"),
         ("a short key", REQUEST.replace("Q==", "=="), "400"),
-        (
-            "two keys",
-            REQUEST.replace("\r\n\r\n", "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
-            "400",
-        ),
+        ("two keys", more(KEY), "400"),
+        ("three keys", more(&KEY.repeat(2)), "400"),
+        ("a bad key before a good one", before("Sec-WebSocket-Key: no\r\n"), "400"),
+        ("another version before ours", before("Sec-WebSocket-Version: 8\r\n"), "400"),
+        ("another version after ours", more("Sec-WebSocket-Version: 8\r\n"), "400"),
+        ("a line of a blank", more(" \r\n"), "400"),
+        ("a line of many blanks", more(&format!("{}X: folded\r\n", " ".repeat(128))), "400"),
         ("no end", format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(9000)), "400"),
     ] {
         let out = feed(&mut Endpoint::new(), request.as_bytes());
-        let wanted = format!("HTTP/1.1 {status} ");
-        assert!(out.starts_with(wanted.as_bytes()), "{name}: {:?}", String::from_utf8_lossy(&out));
+        let (wanted, out) = (format!("HTTP/1.1 {status} "), String::from_utf8_lossy(&out));
+        // One answer: what is left of a head is no frame, and no request.
+        let end = out.find("\r\n\r\n").map(|at| at + 4);
+        assert!(out.starts_with(&wanted) && end == Some(out.len()), "{name}: {out:?}");
     }
 }
 

@@ -138,7 +138,7 @@ pub extern "C" fn output_len() -> usize {
     with(|it| it.out.len())
 }
 
-/// The first `len` bytes of the output are written.
+/// The network has taken the first `len` bytes of the output. A Pong may be there by that.
 #[unsafe(no_mangle)]
 pub extern "C" fn written(len: usize, now: f64) {
     with(|it| {
@@ -167,7 +167,8 @@ pub extern "C" fn tick(now: f64) -> f64 {
 pub extern "C" fn ended() -> bool {
     with(|it| match &it.peer {
         Peer::Server(echo) => echo.ended(),
-        Peer::Client(script) => script.want() != Want::Read,
+        // A connection "SHOULD be closed first by the server" (RFC 6455 section 7.1.1).
+        Peer::Client(script) => script.want() == Want::CloseNow,
         Peer::Opening(_) => false,
         Peer::Failed => true,
     })
