@@ -5,7 +5,7 @@
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use sockless::deflate::{Deflater, Inflater, Policy};
-use sockless_fuzz::inflate::inflate;
+use sockless_fuzz::inflate::{LIMITS, inflate};
 use sockless_fuzz::{Choices, context, pieces};
 
 fuzz_target!(|data: &[u8]| {
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
             deflater.compress(piece, at + 1 == fragments.len(), &mut payload);
         }
         let decoder = inflater.get_or_insert_with(|| Inflater::new(context));
-        let seen = inflate(decoder, &pieces(&payload, &cuts), most);
+        let seen = inflate(decoder, &pieces(&payload, &cuts), most, LIMITS);
         assert!(seen == (message.to_vec(), None));
         context.settle(&mut deflater);
         context.settle(&mut inflater);

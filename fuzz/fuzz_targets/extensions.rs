@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sockless::deflate::{NAME, Offer, Params, Policy, WindowBits};
+use sockless::handshake::ResponseError;
 use sockless_fuzz::extensions::{ask, chosen, pairs, print, read, serve};
 use sockless_fuzz::{Choices, logged, pieces};
 
@@ -28,8 +29,14 @@ fuzz_target!(|data: &[u8]| {
     let list = read(&joined);
     let served = serve(policy, &lines);
     assert_eq!(served.as_ref().map(|(seen, _)| seen), list.as_ref());
-    let asked = ask(policy, &lines);
-    let Some(list) = list else { return assert_eq!(asked, None) };
+    // Without an answer there is no compression; after one that does not fit, no connection.
+    assert_eq!(ask(policy, &[]), Ok(None));
+    let (asked, failed) = (ask(policy, &lines), Err(ResponseError::Extensions));
+    let judged = |answer: Params| {
+        let fits = policy.offer().check(&answer).map_err(|error| logged(&error));
+        fits.map_or(failed, |()| Ok(Some(answer)))
+    };
+    let Some(list) = list else { return assert_eq!(asked, failed) };
     assert_eq!(read(print(&list).as_bytes()).as_ref(), Some(&list));
 
     let offer = chosen(&list);
@@ -40,10 +47,7 @@ fuzz_target!(|data: &[u8]| {
         let again = |text: String| read(text.as_bytes()).expect("what we write, we read");
         assert_eq!(Offer::parse(pairs(&again(offer.to_string())[0].1)), Ok(offer));
         assert_eq!(Params::parse(pairs(&again(answer.to_string())[0].1)), Ok(answer));
-        assert_eq!(
-            ask(policy, &[answer.to_string().as_bytes()]).is_some(),
-            policy.offer().check(&answer).is_ok()
-        );
+        assert_eq!(ask(policy, &[answer.to_string().as_bytes()]), judged(answer));
     }
     let fits = match &list[..] {
         // "The header field MUST NOT appear more than once in an HTTP response" (section 11.3.2).
@@ -52,8 +56,5 @@ fuzz_target!(|data: &[u8]| {
         }
         _ => None,
     };
-    assert_eq!(
-        asked,
-        fits.filter(|params| policy.offer().check(params).map_err(|error| logged(&error)).is_ok())
-    );
+    assert_eq!(asked, fits.map_or(failed, judged));
 });

@@ -1,11 +1,9 @@
-//! Law: what one side asks and the other decides, both know alike, whatever carries it; nothing
-//! that an application gives becomes more than what it is given for.
+//! Law: what one side asks and the other decides, both know alike and keep to, whatever carries it;
+//! nothing that an application gives becomes more than what it is given for.
 #![no_main]
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use sockless::Config;
-use sockless::deflate::Policy;
 use sockless::handshake::{FieldError, RequestError, Target, Tunnel, Tunneled};
 use sockless_fuzz::opening::{Met, Plan, bytes, hosted};
 use sockless_fuzz::{Choices, logged};
@@ -16,9 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let (flags, more) = (choices.byte(), choices.byte());
     let Ok(text) = std::str::from_utf8(choices.0) else { return };
     let plan = Plan::read(flags, more, text);
-    let mut config = Config::default();
-    config.deflate = (more & 1 != 0).then(Policy::client);
-    let config = Arc::new(config);
+    let config = Arc::new(plan.config());
 
     let target = match Target::parse(plan.uri) {
         Ok(target) => target,

@@ -87,6 +87,21 @@ pub fn elsewhere(
     (events, std::mem::take(&mut socket.get_mut().output), verdict)
 }
 
+/// Frames of control with their payloads unmasked: keys differ from one client to the next.
+pub fn unmasked(mut frames: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    while let [first, second, rest @ ..] = frames {
+        let (key, rest) = rest.split_at(if second & 0x80 == 0 { 0 } else { 4 });
+        let (payload, rest) = rest.split_at(usize::from(second & 0x7f));
+        plain.extend_from_slice(&[*first, *second]);
+        let mut key = key.iter().cycle();
+        plain.extend(payload.iter().map(|byte| byte ^ key.next().unwrap_or(&0)));
+        frames = rest;
+    }
+    assert!(frames.is_empty(), "half a header: {frames:02x?}");
+    plain
+}
+
 struct Wire<'d> {
     input: &'d [u8],
     output: Vec<u8>,

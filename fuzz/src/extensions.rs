@@ -3,7 +3,9 @@
 use bytes::BytesMut;
 use sockless::Config;
 use sockless::deflate::{NAME, Offer, Params, Policy};
-use sockless::handshake::{self, Accept, Answer, Asked, Client, Server, Target};
+use sockless::handshake::{
+    self, Accept, Answer, Asked, Client, RequestError, ResponseError, Server, Target,
+};
 use std::sync::Arc;
 
 /// An extension by its name, and its parameters in order.
@@ -99,7 +101,8 @@ pub fn print(list: &[Extension]) -> String {
     text
 }
 
-/// What a server reads in field lines of these values, and what it agrees to.
+/// What a server reads in field lines of these values, and what it agrees to; `None` if it refuses
+/// them.
 pub fn serve(policy: Policy, lines: &[&[u8]]) -> Option<(Vec<Extension>, Option<Params>)> {
     let mut head = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -109,8 +112,10 @@ pub fn serve(policy: Policy, lines: &[&[u8]]) -> Option<(Vec<Extension>, Option<
     config.deflate = Some(policy);
     let mut server = Server::new(Arc::new(config));
     let mut out = BytesMut::new();
-    let Some(Asked::Upgrade(request)) = server.receive(&mut &mut head[..], &mut out) else {
-        return None;
+    let request = match server.receive(&mut &mut head[..], &mut out) {
+        Some(Asked::Upgrade(request)) => request,
+        Some(Asked::Refused(RequestError::Extensions)) => return None,
+        other => panic!("{other:?}"),
     };
     let list = request.extensions().map(owned).collect();
     let Ok((_, agreed)) = server.accept(Accept::new(&request), &mut out) else {
@@ -123,8 +128,8 @@ pub fn serve(policy: Policy, lines: &[&[u8]]) -> Option<(Vec<Extension>, Option<
     Some((list, agreed.deflate))
 }
 
-/// What a client agrees to that is answered so.
-pub fn ask(policy: Policy, lines: &[&[u8]]) -> Option<Params> {
+/// What a client agrees to that is answered so, or why it does not.
+pub fn ask(policy: Policy, lines: &[&[u8]]) -> Result<Option<Params>, ResponseError> {
     let target = Target::parse("ws://h/").expect("a literal");
     let mut config = Config::default();
     config.deflate = Some(policy);
@@ -142,8 +147,9 @@ pub fn ask(policy: Policy, lines: &[&[u8]]) -> Option<Params> {
     head.extend_from_slice(b"\r\n");
     fields(&mut head, lines);
     match client.receive(&mut &mut head[..]) {
-        Some(Answer::Open { agreed, .. }) => agreed.deflate,
-        _ => None,
+        Some(Answer::Open { agreed, .. }) => Ok(agreed.deflate),
+        Some(Answer::Failed(error)) => Err(error),
+        other => panic!("{other:?}"),
     }
 }
 

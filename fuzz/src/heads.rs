@@ -1,10 +1,54 @@
 //! Heads of both handshakes, read by the crate and by another parser.
 
-use crate::logged;
+use crate::{Choices, logged};
 use bytes::BytesMut;
 use sockless::Config;
-use sockless::handshake::{Accept, Answer, Asked, Client, Fields, Offer, Response, Server, Target};
+use sockless::handshake::{
+    Accept, Answer, Asked, Client, Fields, Offer, RequestError, Response, ResponseError, Server,
+    Target,
+};
 use std::sync::Arc;
+
+/// Limits of a head, of its lines and fields, drawn so low that they run out.
+pub fn limit(config: &mut Config, choices: &mut Choices<'_>) {
+    config.max_head = LEAST + choices.short() % 1024;
+    config.max_line = LEAST + choices.short() % 512;
+    config.max_fields = u16::from(choices.byte() % 16);
+}
+
+/// An empty line and HEAD: what is refused before that, is answered by how much of it has come.
+const LEAST: usize = 6;
+
+/// How the reading of a head has ended, where limits are concerned.
+#[derive(Clone, Copy)]
+enum Ended {
+    Waits,
+    Taken,
+    TooLarge,
+    TooLong,
+    TooMany,
+    Otherwise,
+}
+
+/// A head that is refused for a limit exceeds it; one that is taken, or may yet be, exceeds none.
+fn check_limits(config: &Config, head: &[u8], ended: Ended) {
+    let text: String = head.iter().copied().map(char::from).collect();
+    // A CR may stand behind the longest line, though its LF has not come.
+    let lines = text.strip_suffix('\r').unwrap_or(&text).split("\r\n");
+    let lines: Vec<_> = lines.map(|line| line.chars().count()).collect();
+    let too_large = head.len() > config.max_head;
+    let too_long = lines.iter().any(|size| *size > config.max_line);
+    let most = 1 + usize::from(config.max_fields);
+    let too_many = lines.split(|size| *size == 0).any(|lines| lines.len() > most);
+    assert!(match ended {
+        Ended::Waits => !too_large && !too_long,
+        Ended::Taken => !too_large && !too_long && !too_many,
+        Ended::TooLarge => too_large,
+        Ended::TooLong => too_long,
+        Ended::TooMany => too_many,
+        Ended::Otherwise => true,
+    });
+}
 
 /// What a server says to `whole`, fed in `pieces`: the outcome, its output, and what it leaves.
 pub fn serve(
@@ -18,27 +62,31 @@ pub fn serve(
         server = server.with_plain_requests();
     }
     let (mut out, mut left, mut outcome) = (BytesMut::new(), Vec::new(), String::new());
-    let mut owned = None;
+    let (mut owned, mut ended) = (None, Ended::Waits);
     for piece in pieces {
         let mut piece = piece.to_vec();
         let mut input = &mut piece[..];
         while let Some(asked) = server.receive(&mut input, &mut out) {
             assert!(outcome.is_empty(), "a second verdict");
+            ended = Ended::Taken;
             match asked {
                 Asked::Upgrade(request) => {
-                    outcome = format!(
-                        "upgrade {}",
-                        request_fields(whole, request.path(), request.fields())
-                    );
+                    let fields = request_fields(whole, &[1], request.path(), request.fields());
+                    outcome = format!("upgrade {fields}");
                     owned = Some(request.into_owned());
                 }
                 Asked::Plain(request) => {
-                    outcome = format!(
-                        "plain {}",
-                        request_fields(whole, request.path(), request.fields())
-                    );
+                    // Only these may come from HTTP/1.0, which knows no Upgrade.
+                    let fields = request_fields(whole, &[0, 1], request.path(), request.fields());
+                    outcome = format!("plain {fields}");
                 }
                 Asked::Refused(error) => {
+                    ended = match error {
+                        RequestError::HeadTooLarge => Ended::TooLarge,
+                        RequestError::TargetTooLong | RequestError::FieldTooLong => Ended::TooLong,
+                        RequestError::TooManyFields => Ended::TooMany,
+                        _ => Ended::Otherwise,
+                    };
                     let body = format!("\r\n\r\n{}\n", logged(&error));
                     assert!(out.ends_with(body.as_bytes()) || out.ends_with(b"\r\n\r\n"));
                     outcome = format!("{error:?}");
@@ -49,6 +97,7 @@ pub fn serve(
         assert!(!outcome.is_empty() || input.is_empty());
         left.extend_from_slice(input);
     }
+    check_limits(config, &whole[..whole.len() - left.len()], ended);
     if let Some(request) = owned {
         let opened = server.accept(Accept::new(&request).prefer(&["a", "chat"]), &mut out);
         outcome += &format!(" {:?}", opened.map(|(_, agreed)| agreed));
@@ -62,12 +111,13 @@ pub fn ask(config: &Arc<Config>, whole: &[u8], pieces: &[&[u8]]) -> (String, Vec
     let offer = Offer::new(&target).subprotocol("chat").expect("a token");
     let mut request = BytesMut::new();
     let mut client = Client::start(Arc::clone(config), crate::keys(), &offer, &mut request);
-    let (mut left, mut outcome) = (Vec::new(), String::new());
+    let (mut left, mut outcome, mut ended) = (Vec::new(), String::new(), Ended::Waits);
     for piece in pieces {
         let mut piece = piece.to_vec();
         let mut input = &mut piece[..];
         while let Some(answer) = client.receive(&mut input) {
             assert!(outcome.is_empty(), "a second verdict");
+            ended = Ended::Taken;
             outcome = match answer {
                 Answer::Open { agreed, response, .. } => {
                     assert_eq!(response.status(), 101);
@@ -76,23 +126,33 @@ pub fn ask(config: &Arc<Config>, whole: &[u8], pieces: &[&[u8]]) -> (String, Vec
                 Answer::Refused(response) => {
                     format!("refused {}", response_fields(whole, &response))
                 }
-                Answer::Failed(error) => logged(&error),
+                Answer::Failed(error) => {
+                    ended = match error {
+                        ResponseError::HeadTooLarge => Ended::TooLarge,
+                        ResponseError::LineTooLong => Ended::TooLong,
+                        ResponseError::TooManyFields => Ended::TooMany,
+                        _ => Ended::Otherwise,
+                    };
+                    logged(&error)
+                }
                 other => panic!("{other:?}"),
             };
         }
         assert!(!outcome.is_empty() || input.is_empty());
         left.extend_from_slice(input);
     }
+    check_limits(config, &whole[..whole.len() - left.len()], ended);
     (outcome, left)
 }
 
 /// The fields, which are those that another parser finds.
-fn request_fields(whole: &[u8], path: &str, fields: Fields<'_>) -> String {
+fn request_fields(whole: &[u8], versions: &[u8], path: &str, fields: Fields<'_>) -> String {
     let whole = as_http_1_1(whole);
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut theirs = httparse::Request::new(&mut headers);
     assert!(theirs.parse(&whole).is_ok_and(|parsed| parsed.is_complete()), "refused elsewhere");
-    assert_eq!((theirs.method, theirs.version), (Some("GET"), Some(1)));
+    assert_eq!(theirs.method, Some("GET"));
+    assert!(theirs.version.is_some_and(|minor| versions.contains(&minor)));
     assert!(theirs.path.is_some_and(|target| target.contains(path) || path == "/"));
     let ours: Vec<_> = fields.collect();
     assert!(ours.iter().copied().eq(theirs.headers.iter().map(|field| (field.name, field.value))));

@@ -103,7 +103,8 @@ pub fn asked(config: &Arc<Config>, whole: &[u8]) -> Option<[Option<Agreed>; 2]> 
     let status = parsed.code.filter(|code| parsed.version == Some(1) && *code > 100)?;
     let target = Target::parse("ws://server.example/chat").expect("a literal");
     let offer = Offer::new(&target).subprotocol("chat").expect("a token");
-    let line = format!("HTTP/1.1 {status} {}", parsed.reason.unwrap_or_default());
+    // Nor does a host have a reason phrase to hand on.
+    let line = format!("HTTP/1.1 {status} ");
     let (mut head, mut out) = (written(&line, parsed.headers), BytesMut::new());
     let mut client = Client::start(Arc::clone(config), crate::keys(), &offer, &mut out);
     let as_bytes = match client.receive(&mut &mut head[..]) {

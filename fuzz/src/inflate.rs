@@ -10,6 +10,7 @@ pub fn inflate(
     inflater: &mut Inflater,
     pieces: &[&[u8]],
     most: usize,
+    limits: Limits,
 ) -> (Vec<u8>, Option<InflateError>) {
     let mut message = vec![0xa5; most % 600];
     message.clear();
@@ -17,7 +18,7 @@ pub fn inflate(
         let mut rest = *piece;
         loop {
             let before = message.len();
-            let progress = match inflater.inflate(rest, &mut message, most, LIMITS) {
+            let progress = match inflater.inflate(rest, &mut message, most, limits) {
                 Ok(progress) => progress,
                 Err(error) => {
                     crate::logged(&error);
@@ -33,5 +34,5 @@ pub fn inflate(
             }
         }
     }
-    (message, inflater.finish(LIMITS).err())
+    (message, inflater.finish(limits).err())
 }

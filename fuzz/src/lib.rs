@@ -9,10 +9,11 @@ mod hosts;
 pub mod inflate;
 pub mod opening;
 mod session;
+pub mod timers;
 
-pub use differential::{Verdict, elsewhere, is_unknown_elsewhere, may_go_on};
+pub use differential::{Verdict, elsewhere, is_unknown_elsewhere, may_go_on, unmasked};
 pub use duet::End;
-pub use heads::{ask, serve};
+pub use heads::{ask, limit, serve};
 pub use hosts::{asked, served};
 pub use session::{
     Seen, Trace, config, connection, context, keys, run, run_halves, run_inbox, see,

@@ -3,6 +3,7 @@
 
 use crate::{keys, logged};
 use bytes::{Bytes, BytesMut};
+use sockless::deflate::Policy;
 use sockless::handshake::{
     Accept, Agreed, Answer, Asked, Asking, Client, FieldError, Offer, Refusal, Reject, Request,
     RequestError, Server, Target,
@@ -42,6 +43,15 @@ impl<'d> Plan<'d> {
             answered: field(next()),
             reason: next(),
         }
+    }
+
+    /// With compression and without, and with contexts that are kept and that are not.
+    pub fn config(&self) -> Config {
+        let (mut config, mut policy) = (Config::default(), Policy::client());
+        policy.server_no_context_takeover = self.more & 2 == 0;
+        policy.client_no_context_takeover = self.more & 4 == 0;
+        config.deflate = (self.more & 1 != 0).then_some(policy);
+        config
     }
 
     pub fn offer<'t>(&self, target: &'t Target) -> Result<Offer<'t>, FieldError> {
@@ -149,7 +159,7 @@ pub fn bytes(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>) -> Met {
             let given = plan.answered.0;
             let is_there = response.field(given) == Some(plan.answered.1.as_bytes());
             assert!(given.is_empty() || is_there);
-            talk(connection, told.expect("a connection"));
+            talk(connection, told.expect("a connection"), &agreed);
             Met::Open(path, agreed)
         }
         (Answer::Refused(response), met @ (Met::Answered(status) | Met::Refused(_, status))) => {
@@ -222,7 +232,7 @@ pub fn hosted(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>, extended
         Ok(Some((client, agreed))) => {
             let (Some(server), Some(told)) = (server, told) else { return Met::Answered(status) };
             assert_eq!(agreed, told);
-            talk(client, server);
+            talk(client, server, &agreed);
             Met::Open(request.path().into(), agreed)
         }
         Ok(None) => Met::Answered(status),
@@ -233,13 +243,22 @@ pub fn hosted(config: &Arc<Config>, plan: &Plan<'_>, offer: &Offer<'_>, extended
     }
 }
 
-/// The connections that come of it understand each other.
-fn talk(mut client: Connection, mut server: Connection) {
-    let text = "what is said is heard ".repeat(9);
-    for (from, to) in [(&mut client, &mut server)] {
-        let (mut wire, mut back) = (BytesMut::new(), BytesMut::new());
-        from.send_text(&text, &mut wire).expect("it is open");
-        let heard = to.receive(&mut &mut wire[..], &mut back) == Some(Event::Text(text[..].into()));
-        assert!(heard && back.is_empty());
+/// The connections that come of it understand each other, both ways and message after message; and
+/// what is long enough is compressed where that was agreed, and nowhere else.
+fn talk(mut client: Connection, mut server: Connection, agreed: &Agreed) {
+    let said = "what is said is heard ";
+    // Twice, since a context that only one end keeps shows in the second message.
+    for text in [said.repeat(9), said.into(), said.repeat(5)] {
+        let compressed = agreed.deflate.is_some() && text.len() >= Policy::client().threshold;
+        for to_server in [true, false] {
+            let (from, to) =
+                if to_server { (&mut client, &mut server) } else { (&mut server, &mut client) };
+            assert_eq!(from.compresses(text.len()), compressed);
+            let (mut wire, mut back) = (BytesMut::new(), BytesMut::new());
+            from.send_text(&text, &mut wire).expect("it is open");
+            assert_eq!(wire[0], if compressed { 0xc1 } else { 0x81 }, "FIN, RSV1 and opcode");
+            let heard = to.receive(&mut &mut wire[..], &mut back);
+            assert!(heard == Some(Event::Text(text[..].into())) && back.is_empty());
+        }
     }
 }
