@@ -4,6 +4,9 @@
 //! The floor is XOR in the widest registers of the machine, always aligned. `safe` is what safe
 //! code takes.
 //!
+//! In `mask-any-length` the lengths are from 0 to the one that is named, in no order, which is the
+//! same for all; there is no floor. The other groups repeat one length at one place.
+//!
 //! In `mask-written` the bytes are copied into their place first, as whoever masks has just written
 //! them, and that is in the time of each row.
 //!
@@ -162,6 +165,34 @@ fn measure(
     group.finish();
 }
 
+fn any_length(criterion: &mut Criterion, most: usize) {
+    // Too many to be remembered by what predicts branches, in a room that the nearest cache holds.
+    const COUNT: usize = 60_000;
+    const ROOM: usize = 24_000;
+    let (mut room, mut places, mut at) = (noise(ROOM), Vec::new(), 0);
+    for drawn in noise(2 * COUNT).as_chunks().0 {
+        let size = usize::from(u16::from_le_bytes(*drawn)) % (most + 1);
+        if at + size > ROOM {
+            at = 0;
+        }
+        places.push(at..at + size);
+        // As far apart as frames that a client sends.
+        at += size + 8;
+    }
+    let mut group = criterion.benchmark_group("mask-any-length");
+    group.throughput(Throughput::Elements(COUNT as u64));
+    for (row, apply) in rows().iter().filter(|(row, _)| *row != "floor") {
+        group.bench_function(BenchmarkId::new(*row, most), |bencher| {
+            bencher.iter(|| {
+                for place in &places {
+                    apply(black_box(&mut room[place.clone()]), black_box(KEY));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 /// Each does what masking is.
 fn check(rows: &[Row]) {
     for size in SIZES.into_iter().chain(WRITTEN).chain([0, 1, 331]) {
@@ -180,6 +211,8 @@ fn main() {
     let mut criterion = criterion();
     measure(&mut criterion, "mask-aligned", &SIZES, 0..1, &rows());
     measure(&mut criterion, "mask-misaligned", &SIZES, 1..8, &rows());
+    any_length(&mut criterion, 125);
+    any_length(&mut criterion, 500);
     measure(&mut criterion, "mask-written", &WRITTEN, 1..8, &rows_written());
     #[cfg(fuzzing)]
     {

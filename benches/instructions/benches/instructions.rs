@@ -1,31 +1,26 @@
 //! Instructions of the hot paths, counted by callgrind: the same number on every run.
 //!
 //! `benches/count` runs this, leaves out what the C library does (its copies differ from processor
-//! to processor), and compares with `baseline.tsv`. The rows `linear_*` have no baseline: each is
-//! the work on n, 2n and 4n bytes, and what is checked is that it grows no faster.
+//! to processor), and compares with `baseline.tsv`. `growth.rs` looks at longer and longer input.
 
-use bytes::BytesMut;
+mod given;
+
+use bytes::{Bytes, BytesMut};
+use given::{Given, binary, deflated, from_client, from_compressing, given, mixed, send, text};
 use gungraun::{
     Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
+use sockless::deflate::Policy;
 use sockless::frame::{Expect, Header, Kind, Opcode};
 use sockless::handshake::{Accept, Answer, Asked, Client, Server};
 use sockless::mask::Mask;
-use sockless::{Connection, Event};
+use sockless::{Chunk, Connection, Event, Prepared};
 use sockless_instructions::{
-    Aligned, KEY, REQUEST, asking, client, compressed, compressing, frame, long_request, noise,
-    output, records, server, warm,
+    Aligned, KEY, OFFER, REQUEST, asking, client, compressed, compressing, config, fragments,
+    frame, noise, offering, output, records, server, streaming, warm,
 };
 use std::hint::black_box;
 use std::sync::Arc;
-
-/// A connection, what it is given, and where it writes.
-type Given = (Connection, Aligned, BytesMut);
-
-fn given(connection: Connection, bytes: &[u8]) -> Given {
-    warm();
-    (connection, Aligned::new(bytes), output(bytes.len() + 64))
-}
 
 fn to_mask(len: usize) -> Aligned {
     warm();
@@ -56,46 +51,28 @@ fn header_parse(bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn binary(len: usize) -> Given {
-    given(server(), &frame(Opcode::Binary, true, &noise(len)))
-}
-
 fn ascii(len: usize) -> Given {
     given(server(), &frame(Opcode::Text, true, &vec![b'a'; len]))
 }
 
-fn mixed(len: usize) -> Given {
-    given(server(), &frame(Opcode::Text, true, &"größer ".repeat(len / 9).into_bytes()))
-}
-
-fn deflated(len: usize) -> Given {
-    given(compressing(), &compressed(&records(len)))
-}
-
 /// Everything that comes of the bytes, given at once.
 fn receive((mut connection, mut bytes, mut out): Given) -> (Given, usize) {
-    let (mut input, mut len) = (black_box(bytes.bytes()), 0);
-    while let Some(event) = connection.receive(&mut input, &mut out) {
+    let len = read(&mut connection, black_box(bytes.bytes()), &mut out);
+    ((connection, bytes, out), len)
+}
+
+/// How many bytes of messages come of a read.
+#[inline(always)]
+fn read(connection: &mut Connection, mut input: &mut [u8], out: &mut BytesMut) -> usize {
+    let mut len = 0;
+    while let Some(event) = connection.receive(&mut input, out) {
         match black_box(event) {
             Event::Binary(data) => len += data.len(),
             Event::Text(text) => len += text.len(),
             other => panic!("{other:?}"),
         }
     }
-    ((connection, bytes, out), len)
-}
-
-/// The same, given byte by byte.
-fn receive_bytes((mut connection, mut bytes, mut out): Given) -> (Given, usize) {
-    let mut len = 0;
-    for byte in bytes.bytes().chunks_mut(1) {
-        let mut input = byte;
-        while let Some(event) = connection.receive(&mut input, &mut out) {
-            let Event::Binary(data) = black_box(event) else { panic!("a message") };
-            len += data.len();
-        }
-    }
-    ((connection, bytes, out), len)
+    len
 }
 
 #[library_benchmark]
@@ -115,27 +92,154 @@ fn receive_text(given: Given) -> (Given, usize) {
     receive(given)
 }
 
+/// As it is with every message but the first, for which nothing is set up yet.
+fn next((mut connection, bytes, mut out): Given) -> Given {
+    assert_eq!(connection.receive(&mut &mut [][..], &mut out), None);
+    (connection, bytes, out)
+}
+
+fn next_binary(len: usize) -> Given {
+    next(binary(len))
+}
+
+fn next_ascii(len: usize) -> Given {
+    next(ascii(len))
+}
+
+fn next_mixed(len: usize) -> Given {
+    next(mixed(len))
+}
+
+fn next_unmasked(len: usize) -> Given {
+    next(given(client(), &frame(Opcode::Binary, false, &noise(len))))
+}
+
+#[library_benchmark]
+#[bench::binary16(args = (16), setup = next_binary)]
+#[bench::binary125(args = (125), setup = next_binary)]
+#[bench::binary16384(args = (16384), setup = next_binary)]
+#[bench::ascii125(args = (125), setup = next_ascii)]
+#[bench::mixed1024(args = (1024), setup = next_mixed)]
+#[bench::unmasked125(args = (125), setup = next_unmasked)]
+fn receive_next((mut connection, mut bytes, mut out): Given) -> (Given, usize) {
+    // Once, for the call that finds no more takes several times as long.
+    let len = match black_box(connection.receive(&mut black_box(bytes.bytes()), &mut out)) {
+        Some(Event::Binary(data)) => data.len(),
+        Some(Event::Text(text)) => text.len(),
+        other => panic!("{other:?}"),
+    };
+    ((connection, bytes, out), len)
+}
+
+/// The length of a part of a message that comes in three.
+const PIECE: usize = 1024;
+
+fn three(opcode: Opcode) -> Vec<u8> {
+    match opcode {
+        // Three bytes after the last whole word.
+        Opcode::Text => [&text(3 * PIECE)[..], b"end"].concat(),
+        _ => noise(3 * PIECE),
+    }
+}
+
+fn in_one_frame(opcode: Opcode) -> Given {
+    next(given(server(), &frame(opcode, true, &three(opcode))))
+}
+
+fn in_fragments(opcode: Opcode) -> Given {
+    next(given(server(), &fragments(opcode, PIECE, &three(opcode))))
+}
+
+// One message in three reads.
+#[library_benchmark]
+#[bench::binary(args = (Opcode::Binary), setup = in_one_frame)]
+#[bench::text(args = (Opcode::Text), setup = in_one_frame)]
+fn receive_pieces((mut connection, mut bytes, mut out): Given) -> (Given, usize) {
+    let (mut rest, mut len) = (black_box(bytes.bytes()), 0);
+    // The header comes with the first.
+    for size in [8 + PIECE, PIECE, PIECE] {
+        let (input, after) = rest.split_at_mut(size);
+        rest = after;
+        len += read(&mut connection, input, &mut out);
+    }
+    ((connection, bytes, out), len)
+}
+
+// One message in three fragments, all in one read.
+#[library_benchmark]
+#[bench::binary(args = (Opcode::Binary), setup = in_fragments)]
+#[bench::text(args = (Opcode::Text), setup = in_fragments)]
+fn receive_fragments(given: Given) -> (Given, usize) {
+    receive(given)
+}
+
+fn streamed(opcode: Opcode) -> Given {
+    let payload = match opcode {
+        Opcode::Text => [&text(16_384)[..], b"text"].concat(),
+        _ => noise(16_384),
+    };
+    given(streaming(), &frame(opcode, true, &payload))
+}
+
+// A message of 16 KiB in reads of 4 KiB, passed on behind a header of its own as it comes.
+#[library_benchmark]
+#[bench::binary(args = (Opcode::Binary), setup = streamed)]
+#[bench::text(args = (Opcode::Text), setup = streamed)]
+fn pass_on((mut connection, mut bytes, mut out): Given) -> Given {
+    for read in bytes.bytes().chunks_mut(4096) {
+        let mut input = black_box(read);
+        while let Some(event) = connection.receive(&mut input, &mut out) {
+            let Event::Chunk(Chunk { kind, first, data, .. }) = black_box(event) else {
+                panic!("a part of a message")
+            };
+            if first {
+                let more = connection.to_come().expect("one frame");
+                let len = data.len() as u64 + more;
+                out.extend_from_slice(&connection.header(kind, len).expect("an open connection"));
+            }
+            out.extend_from_slice(&data);
+        }
+    }
+    (connection, bytes, out)
+}
+
+fn ping(len: usize) -> Given {
+    next(given(server(), &frame(Opcode::Ping, true, &noise(len))))
+}
+
+// And what answers it.
+#[library_benchmark]
+#[bench::n4(args = (4), setup = ping)]
+fn receive_ping((mut connection, mut bytes, mut out): Given) -> Given {
+    let event = connection.receive(&mut black_box(bytes.bytes()), &mut out);
+    assert!(matches!(black_box(event), Some(Event::Ping(_))), "a Ping");
+    (connection, bytes, out)
+}
+
 #[library_benchmark]
 #[bench::n1024(args = (1024), setup = deflated)]
 fn inflate(given: Given) -> (Given, usize) {
     receive(given)
 }
 
+/// The second of two messages, the first of which has been received.
+fn deflated_second(len: usize) -> Given {
+    let records = records(2 * len);
+    let (first, second) = records.split_at(len);
+    let [mut first, second] = compressed(Opcode::Binary, true, [first, second]);
+    let (mut connection, bytes, mut out) = given(compressing(true), &second);
+    assert!(connection.receive(&mut &mut first[..], &mut out).is_some());
+    (connection, bytes, out)
+}
+
+#[library_benchmark]
+#[bench::n1024(args = (1024), setup = deflated_second)]
+fn inflate_takeover(given: Given) -> (Given, usize) {
+    receive(given)
+}
+
 fn from_server(len: usize) -> Given {
     given(server(), &noise(len))
-}
-
-fn from_client(len: usize) -> Given {
-    given(client(), &noise(len))
-}
-
-fn from_compressing(len: usize) -> Given {
-    given(compressing(), &records(len))
-}
-
-fn send((mut connection, mut bytes, mut out): Given) -> Given {
-    connection.send_binary(black_box(bytes.bytes()), &mut out).expect("an open connection");
-    (connection, bytes, out)
 }
 
 #[library_benchmark]
@@ -170,13 +274,53 @@ fn deflate(given: Given) -> Given {
     send(given)
 }
 
+/// The second of two messages, the first of which has been sent.
+fn from_second(len: usize) -> Given {
+    let records = records(2 * len);
+    let (first, second) = records.split_at(len);
+    // By the same call: one more would be one more place where the sending half is inlined or not.
+    let (connection, ..) = send(given(compressing(true), first));
+    given(connection, second)
+}
+
+#[library_benchmark]
+#[bench::n1024(args = (1024), setup = from_second)]
+fn deflate_takeover(given: Given) -> Given {
+    send(given)
+}
+
+/// A message that has been sent to one already, and the connection of another.
+fn prepared(connection: Connection) -> (Connection, Prepared) {
+    warm();
+    let message = Prepared::binary(&records(1024)).compressed(&Policy::server());
+    assert!(compressing(false).prepared(&message).is_ok_and(|frame| frame.len() < 1024));
+    assert!(server().prepared(&message).is_ok_and(|frame| frame.len() > 1024));
+    (connection, message)
+}
+
+#[library_benchmark]
+#[bench::plain(args = (server()), setup = prepared)]
+#[bench::compressed(args = (compressing(false)), setup = prepared)]
+fn send_prepared(
+    (mut connection, message): (Connection, Prepared),
+) -> (Connection, Prepared, Bytes) {
+    let frame = connection.prepared(black_box(&message)).expect("an open connection");
+    (connection, message, frame)
+}
+
 fn request() -> (Server, Aligned, BytesMut) {
     warm();
     (Server::new(Arc::default()), Aligned::new(REQUEST.as_bytes()), output(1024))
 }
 
+fn request_that_offers() -> (Server, Aligned, BytesMut) {
+    warm();
+    (Server::new(config()), Aligned::new(&offering(OFFER)), output(1024))
+}
+
 #[library_benchmark]
 #[bench::browser(setup = request)]
+#[bench::deflate(setup = request_that_offers)]
 fn handshake_server(
     (mut server, mut bytes, mut out): (Server, Aligned, BytesMut),
 ) -> (Aligned, BytesMut) {
@@ -186,9 +330,22 @@ fn handshake_server(
     (bytes, out)
 }
 
+// The head in reads of one byte.
+#[library_benchmark]
+#[bench::browser(setup = request)]
+fn handshake_server_bytes(
+    (mut server, mut bytes, mut out): (Server, Aligned, BytesMut),
+) -> (Aligned, BytesMut) {
+    let mut reads = bytes.bytes().chunks_mut(1);
+    let asked = reads.find_map(|read| server.receive(&mut black_box(read), &mut out));
+    let Some(Asked::Upgrade(request)) = asked else { panic!("a request") };
+    black_box(server.accept(Accept::new(&request), &mut out).expect("the same host"));
+    (bytes, out)
+}
+
 fn answer() -> (Client, Aligned) {
     warm();
-    asking()
+    asking(Arc::default(), 0)
 }
 
 #[library_benchmark]
@@ -200,89 +357,6 @@ fn handshake_client((mut client, mut bytes): (Client, Aligned)) -> Aligned {
     bytes
 }
 
-#[library_benchmark]
-#[bench::x1(args = (65536), setup = binary)]
-#[bench::x2(args = (131072), setup = binary)]
-#[bench::x4(args = (262144), setup = binary)]
-fn linear_receive(given: Given) -> (Given, usize) {
-    receive(given)
-}
-
-#[library_benchmark]
-#[bench::x1(args = (4096), setup = binary)]
-#[bench::x2(args = (8192), setup = binary)]
-#[bench::x4(args = (16384), setup = binary)]
-fn linear_receive_bytes(given: Given) -> (Given, usize) {
-    receive_bytes(given)
-}
-
-#[library_benchmark]
-#[bench::x1(args = (65536), setup = deflated)]
-#[bench::x2(args = (131072), setup = deflated)]
-#[bench::x4(args = (262144), setup = deflated)]
-fn linear_inflate(given: Given) -> (Given, usize) {
-    receive(given)
-}
-
-#[library_benchmark]
-#[bench::x1(args = (8192), setup = deflated)]
-#[bench::x2(args = (16384), setup = deflated)]
-#[bench::x4(args = (32768), setup = deflated)]
-fn linear_inflate_bytes(given: Given) -> (Given, usize) {
-    receive_bytes(given)
-}
-
-#[library_benchmark]
-#[bench::x1(args = (65536), setup = from_client)]
-#[bench::x2(args = (131072), setup = from_client)]
-#[bench::x4(args = (262144), setup = from_client)]
-fn linear_send(given: Given) -> Given {
-    send(given)
-}
-
-#[library_benchmark]
-#[bench::x1(args = (65536), setup = from_compressing)]
-#[bench::x2(args = (131072), setup = from_compressing)]
-#[bench::x4(args = (262144), setup = from_compressing)]
-fn linear_deflate(given: Given) -> Given {
-    send(given)
-}
-
-/// In pieces of one byte or whole.
-fn head((len, piece): (usize, usize)) -> (Server, Aligned, BytesMut, usize) {
-    warm();
-    let piece = if piece == 0 { len } else { piece };
-    (Server::new(Arc::default()), Aligned::new(&long_request(len)), output(1024), piece)
-}
-
-fn read(
-    (mut server, mut bytes, mut out, piece): (Server, Aligned, BytesMut, usize),
-) -> (Server, Aligned, BytesMut) {
-    let mut asked = 0;
-    for bytes in bytes.bytes().chunks_mut(piece) {
-        let mut input = bytes;
-        asked += usize::from(black_box(server.receive(&mut input, &mut out)).is_some());
-    }
-    assert_eq!(asked, 1);
-    (server, bytes, out)
-}
-
-#[library_benchmark]
-#[bench::x1(args = ((2048, 0)), setup = head)]
-#[bench::x2(args = ((4096, 0)), setup = head)]
-#[bench::x4(args = ((8192, 0)), setup = head)]
-fn linear_head(given: (Server, Aligned, BytesMut, usize)) -> (Server, Aligned, BytesMut) {
-    read(given)
-}
-
-#[library_benchmark]
-#[bench::x1(args = ((2048, 1)), setup = head)]
-#[bench::x2(args = ((4096, 1)), setup = head)]
-#[bench::x4(args = ((8192, 1)), setup = head)]
-fn linear_head_bytes(given: (Server, Aligned, BytesMut, usize)) -> (Server, Aligned, BytesMut) {
-    read(given)
-}
-
 library_benchmark_group!(
     name = paths,
     benchmarks = [
@@ -290,31 +364,26 @@ library_benchmark_group!(
         header_parse,
         receive_binary,
         receive_text,
+        receive_next,
+        receive_pieces,
+        receive_fragments,
+        receive_ping,
+        pass_on,
         inflate,
+        inflate_takeover,
         send_server,
         send_client,
         send_header,
+        send_prepared,
         deflate,
+        deflate_takeover,
         handshake_server,
+        handshake_server_bytes,
         handshake_client
-    ]
-);
-
-library_benchmark_group!(
-    name = growth,
-    benchmarks = [
-        linear_receive,
-        linear_receive_bytes,
-        linear_inflate,
-        linear_inflate_bytes,
-        linear_send,
-        linear_deflate,
-        linear_head,
-        linear_head_bytes
     ]
 );
 
 main!(
     config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [paths, growth]
+    library_benchmark_groups = [paths]
 );

@@ -6,7 +6,7 @@ use sockless::deflate::{Context, Contexts, Deflater, Policy, WindowBits};
 use sockless::frame::{Header, Opcode};
 use sockless::handshake::{Asked, Client, Offer, Server, Target};
 use sockless::mask::Mask;
-use sockless::{Config, Connection, Keys};
+use sockless::{Config, Connection, Delivery, Keys};
 use std::sync::Arc;
 
 pub const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -20,6 +20,9 @@ pub const REQUEST: &str = "GET /chat/room?id=42 HTTP/1.1\r\nHost: server.example
     Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9,de;q=0.8\r\n\
     Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// What a browser offers besides.
+pub const OFFER: &str = "permessage-deflate; client_max_window_bits";
 
 /// The answer to a client whose key is made of [`KEY`] four times.
 pub const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
@@ -68,16 +71,34 @@ pub fn warm() {
 
 /// A whole message in one frame.
 pub fn frame(opcode: Opcode, masked: bool, payload: &[u8]) -> Vec<u8> {
-    frame_of(opcode, false, masked, payload)
+    let mut frame = Vec::new();
+    put(true, false, opcode, masked.then_some(KEY), payload, &mut frame);
+    frame
 }
 
-fn frame_of(opcode: Opcode, compressed: bool, masked: bool, payload: &[u8]) -> Vec<u8> {
-    let (mask, len) = (masked.then_some(KEY), payload.len() as u64);
-    let header = Header { fin: true, rsv1: compressed, opcode, mask, len };
-    let mut frame = header.encode().expect("a short payload").to_vec();
+/// A message from a client in fragments of `len` bytes.
+pub fn fragments(opcode: Opcode, len: usize, payload: &[u8]) -> Vec<u8> {
+    let (mut frames, mut opcode) = (Vec::new(), opcode);
+    let mut pieces = payload.chunks(len).peekable();
+    while let Some(piece) = pieces.next() {
+        put(pieces.peek().is_none(), false, opcode, Some(KEY), piece, &mut frames);
+        opcode = Opcode::Continuation;
+    }
+    frames
+}
+
+fn put(
+    fin: bool,
+    rsv1: bool,
+    opcode: Opcode,
+    mask: Option<[u8; 4]>,
+    payload: &[u8],
+    onto: &mut Vec<u8>,
+) {
+    let header = Header { fin, rsv1, opcode, mask, len: payload.len() as u64 };
+    onto.extend_from_slice(&header.encode().expect("a short payload"));
     let key = mask.unwrap_or_default();
-    frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
+    onto.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
 /// Bytes that do not compress much, and are no text.
@@ -112,6 +133,13 @@ pub fn config() -> Arc<Config> {
     Arc::new(config)
 }
 
+/// The same for heads of any length.
+pub fn roomy() -> Arc<Config> {
+    let mut config = Config::clone(&config());
+    (config.max_head, config.max_line, config.max_fields) = (1 << 20, 1 << 20, u16::MAX);
+    Arc::new(config)
+}
+
 pub fn server() -> Connection {
     Connection::server(Arc::default())
 }
@@ -124,40 +152,83 @@ pub fn keys() -> Keys {
     Keys::new(|key| *key = KEY)
 }
 
-/// A server that compresses, each message on its own.
-pub fn compressing() -> Connection {
-    let context = Context::new(WindowBits::MAX, false);
-    Connection::server(config()).with_deflate(Contexts { inflate: context, deflate: context })
+/// A server that hands out chunks.
+pub fn streaming() -> Connection {
+    let mut config = Config::default();
+    config.delivery = Delivery::Streamed;
+    Connection::server(Arc::new(config))
 }
 
-/// A compressed message from a client.
-pub fn compressed(message: &[u8]) -> Vec<u8> {
-    let (mut payload, policy) = (BytesMut::new(), Policy::server());
-    let context = Context::new(WindowBits::MAX, false);
-    Deflater::new(context, &policy).compress(message, true, &mut payload);
-    frame_of(Opcode::Binary, true, true, &payload)
+/// A server that takes any number of fragments.
+pub fn patient() -> Connection {
+    let mut config = Config::default();
+    config.max_fragments = u32::MAX;
+    Connection::server(Arc::new(config))
 }
 
-/// A client that has sent its request, and the answer to that.
-pub fn asking() -> (Client, Aligned) {
+/// A server that compresses, each message on its own or with those before it.
+pub fn compressing(takeover: bool) -> Connection {
+    Connection::server(config()).with_deflate(contexts(takeover))
+}
+
+/// One that compresses each message on its own, and hands out chunks.
+pub fn streaming_compressed() -> Connection {
+    let mut config = Config::clone(&config());
+    config.delivery = Delivery::Streamed;
+    Connection::server(Arc::new(config)).with_deflate(contexts(false))
+}
+
+fn contexts(takeover: bool) -> Contexts {
+    let context = Context::new(WindowBits::MAX, takeover);
+    Contexts { inflate: context, deflate: context }
+}
+
+/// Messages from a client, each in one frame, compressed on its own or with those before it.
+pub fn compressed<const N: usize>(
+    opcode: Opcode,
+    takeover: bool,
+    messages: [&[u8]; N],
+) -> [Vec<u8>; N] {
+    let mut deflater = Deflater::new(contexts(takeover).deflate, &Policy::server());
+    messages.map(|message| {
+        let (mut payload, mut frame) = (BytesMut::new(), Vec::new());
+        deflater.compress(message, true, &mut payload);
+        put(true, true, opcode, Some(KEY), &payload, &mut frame);
+        frame
+    })
+}
+
+/// A client that has sent its request, and the answer to that, of `len` bytes or as short as it is.
+pub fn asking(config: Arc<Config>, len: usize) -> (Client, Aligned) {
     let target = Target::parse("ws://server.example/chat").expect("a target");
     let mut out = output(1024);
-    let client = Client::start(Arc::default(), keys(), &Offer::new(&target), &mut out);
+    let client = Client::start(config, keys(), &Offer::new(&target), &mut out);
     let request = String::from_utf8(out.to_vec()).expect("a request");
     let (_, key) = request.split_once("Sec-WebSocket-Key: ").expect("a key");
     let accept =
         sockless::handshake::key::accept(key.split_once("\r\n").expect("a line").0.as_bytes());
-    let answer = [ANSWER.as_bytes(), &accept, b"\r\n\r\n"].concat();
-    (client, Aligned::new(&answer))
+    let accept = str::from_utf8(&accept).expect("ASCII");
+    (client, Aligned::new(&filled(&format!("{ANSWER}{accept}\r\n\r\n"), len)))
 }
 
-/// A request of `len` bytes, in lines of 100.
+/// A browser's request of `len` bytes.
 pub fn long_request(len: usize) -> Vec<u8> {
+    filled(REQUEST, len)
+}
+
+/// A browser's request that offers `offers`.
+pub fn offering(offers: &str) -> Vec<u8> {
     let (start, end) = REQUEST.split_at(REQUEST.len() - 2);
-    let mut request = start.to_owned();
-    while request.len() + end.len() < len {
-        let line = (len - end.len() - request.len()).clamp(5, 100);
-        request += &format!("X: {}\r\n", "x".repeat(line - 5));
+    format!("{start}Sec-WebSocket-Extensions: {offers}\r\n{end}").into_bytes()
+}
+
+/// A head made `len` bytes long by lines of 100.
+fn filled(head: &str, len: usize) -> Vec<u8> {
+    let (start, end) = head.split_at(head.len() - 2);
+    let mut filled = start.to_owned();
+    while filled.len() + end.len() < len {
+        let line = (len - end.len() - filled.len()).clamp(5, 100);
+        filled += &format!("X: {}\r\n", "x".repeat(line - 5));
     }
-    (request + end).into_bytes()
+    (filled + end).into_bytes()
 }
