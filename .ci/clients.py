@@ -185,6 +185,31 @@ def mistake_in_a_long_text(url):
     client.shutdown()
 
 
+def held_pong(url):
+    """A Pong that waits while a long message begins comes between frames, not inside of one."""
+    kinds = websocket.ABNF
+    some, ping, long = (
+        kinds.create_frame(data, kind).format()
+        for kind, data in (
+            (kinds.OPCODE_BINARY, b"some"), (kinds.OPCODE_PING, b"p"), (kinds.OPCODE_BINARY, b"l" * 200),
+        )
+    )  # fmt: skip
+    client = websocket.create_connection(url, timeout=LIMIT)
+    client.sock.sendall(some + ping + long[:100])
+    time.sleep(0.1)
+    client.sock.sendall(long[100:])
+    data, pongs = b"", []
+    while len(data) < 204 or not pongs:
+        frame = client.recv_frame()
+        if frame.opcode == kinds.OPCODE_PONG:
+            pongs.append(frame.data)
+        else:
+            data += frame.data
+    expect(data == b"some" + b"l" * 200, data)
+    expect(pongs == [b"p"], pongs)
+    client.close()
+
+
 # websockets against echo.
 
 
@@ -719,6 +744,8 @@ def main():
         check("echo --stream, a mistake in a long text", mistake_in_a_long_text, url)
         check("echo --stream, websockets' messages", modern_client, url)
         check("echo --stream, websockets a hundred times", many_clients, url)
+    with echo_server("--stream", "--limit", "high-water=0") as (_, url):
+        check("echo --stream, a Pong that waits", held_pong, url)
     with echo_server() as (process, url):
         check("echo gives back what it held", memory_goes_back, url, process)
     with echo_server() as (_, url):

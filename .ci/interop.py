@@ -73,7 +73,7 @@ def as_client(command, echo, closing, flags):
 def as_server(folder, command, flags):
     """It talks to `autobahn_client`; `wscat` offers subprotocols, and closes."""
     with Listening(*command, "host", *flags) as peer:
-        run([f"{folder}/autobahn_client", peer.url])
+        _, client = run([f"{folder}/autobahn_client", peer.url])
         arguments = ["--protocol", "a", "--protocol", "b", "--close", OURS]
         pipe = subprocess.PIPE
         with subprocess.Popen([f"{folder}/wscat", f"{peer.url}/wscat", *arguments],
@@ -91,6 +91,8 @@ def as_server(folder, command, flags):
     found = found_in(peer.said)
     chosen = echoed == "last\n" and "wscat: subprotocol b\n" in errors
     found["subprotocol"] = "ok" if chosen else f"{echoed} {errors}"
+    if client is None or client.returncode != 0:
+        found["text"] = f"autobahn_client: {client and (client.returncode, client.stderr)}"
     return found
 
 

@@ -350,7 +350,8 @@ def not_on_the_wire(row, example):
     if example == "server":
         if set(row.settings) & {*LIMITS, "closed"}:
             return "its limits are fixed"
-        if row.outcome[:1] == ["rej:426:NotAnUpgrade"]:
+        is_old = row.outcome[:1] == ["rej:400:VersionTooOld"] and "HTTP/1.0" in row.input
+        if is_old or row.outcome[:1] == ["rej:426:NotAnUpgrade"]:
             return "it serves pages"
     return None
 
@@ -376,7 +377,7 @@ def run_row(examples, row, example, bytewise):
         return stream_to_server(row, server, bytewise, "/echo")
     kind, _, rest = row.outcome[0].partition("=")
     if kind == "plain":
-        return request_to_server(row, server, bytewise, "404")
+        return request_to_server(row, server, bytewise, "200" if rest == "/" else "404")
     if kind == "up":
         # There is one path that echoes.
         row = row.changed()

@@ -54,16 +54,18 @@ class Peer:
     def send(self, opcode, payload=b""):
         self.socket.sendall(self.frame(opcode, payload))
 
+    def next(self):
+        """The next frame as (opcode, payload)."""
+        opcode, size = self.file.read(2)
+        if size > 125:
+            size = int.from_bytes(self.file.read(2 if size == 126 else 8), "big")
+        return opcode & 15, self.file.read(size)
+
     def receive(self):
-        """The next frame as (opcode, payload); pings are answered on the way."""
-        while True:
-            opcode, size = self.file.read(2)
-            if size > 125:
-                size = int.from_bytes(self.file.read(2 if size == 126 else 8), "big")
-            payload = self.file.read(size)
-            if opcode & 15 != 9:
-                return opcode & 15, payload
-            self.send(10, payload)
+        """The same; pings are answered on the way."""
+        while (frame := self.next())[0] == 9:
+            self.send(10, frame[1])
+        return frame
 
     def told(self, kind):
         """Pings come as long as the server lives, so waiting has an end of its own."""
@@ -221,6 +223,43 @@ def check_stalled(address, pid):
     check("memory comes back", memory(pid) - rest < 40, f"{memory(pid):.0f} MiB")
 
 
+class Paced:
+    """A file that is read at so many bytes a second."""
+
+    def __init__(self, file, rate):
+        self.file, self.rate = file, rate
+
+    def read(self, size):
+        parts = []
+        while size:
+            parts.append(self.file.read(min(size, 65536)))
+            size -= len(parts[-1])
+            time.sleep(len(parts[-1]) / self.rate)
+        return b"".join(parts)
+
+
+def check_slow(address, pid):
+    """Its Pong is there in time, while messages are written that take longer than it may."""
+    speaker, listener = member(address), Reader(member(address))
+    slow, size = member(address, receive_buffer=65536), (4 << 20) - 64
+    Reader(speaker)
+    while (ping := slow.next())[0] != 9:
+        pass
+    started = time.monotonic()
+    for _ in range(4):
+        speaker.send(2, bytes(size))
+    time.sleep(0.5)
+    slow.send(10, ping[1])
+    slow.file = Paced(slow.file, 800_000)
+    reader = Reader(slow)
+    until(lambda: reader.binary >= 4 * size or listener.left, 60)
+    check("a member that reads slowly is not taken for a silent one", reader.binary >= 4 * size and not listener.left,
+          f"{reader.binary >> 20} MiB in {time.monotonic() - started:.1f} s, {[left['reason'] for left in listener.left]}")
+    for peer in (speaker, listener.peer, slow):
+        peer.socket.shutdown(socket.SHUT_RDWR)
+    until(lambda: threads(pid) == 1, 30)
+
+
 def check_unread_log(binary):
     """Whoever read the server's log has gone: `server 2>&1 | head -1`."""
     server = subprocess.Popen([binary, "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -247,6 +286,7 @@ def main(binary):
         host, port = server.stdout.readline().split("/")[2].split(":")
         check_handshake((host, int(port)), server.pid)
         check_stalled((host, int(port)), server.pid)
+        check_slow((host, int(port)), server.pid)
     finally:
         server.kill()
         server.wait()
