@@ -6,7 +6,7 @@ mod common;
 use bytes::BytesMut;
 use common::{Seen, connection, fixed_keys, frame_to, hex, run_every_way, streamed};
 use sockless::frame::{Kind, Opcode};
-use sockless::{CloseCode, Config, Connection, Prepared, Role, SendError, Sender};
+use sockless::{CloseCode, Config, Connection, Event, Prepared, Role, SendError, Sender};
 use std::sync::Arc;
 
 /// One thing to send, and what arrives.
@@ -234,6 +234,10 @@ fn what_may_not_be_sent_writes_and_changes_nothing() {
     let mut out = BytesMut::new();
     let mut client = connection(Role::Client, Config::default());
     client.close(CloseCode::MANDATORY_EXTENSION, "x-foo", &mut out).unwrap();
+    let mut server = connection(Role::Server, Config::default());
+    let event = server.receive(&mut &mut out[..], &mut BytesMut::new());
+    let Some(Event::Close(close)) = event else { panic!("{event:?}") };
+    assert_eq!((close.code, &*close.reason), (CloseCode::MANDATORY_EXTENSION, "x-foo"));
 }
 
 // req: W5.4-08, W5.5.2-04

@@ -175,13 +175,19 @@ fn cve_what_is_empty_or_comes_too_late_is_kept() {
     }
 }
 
-/// A call for each control frame, and the stack ends.
+/// A call for each control frame, or for each fragment, of which none shows by itself, and the stack
+/// ends.
 // req: W5.5.2-02
 #[test]
 fn cve_a_call_for_each_frame_ends_the_stack() {
     for role in ROLES {
         let run = move || {
-            let (mut subject, mut out) = (connection(role, Config::default()), BytesMut::new());
+            let mut config = Config::default();
+            config.max_fragments = u32::MAX;
+            let (mut subject, mut out) = (connection(role, config), BytesMut::new());
+            let mut fragments = frame_to(role, false, Opcode::Binary, b"");
+            fragments.extend(frame_to(role, false, Opcode::Continuation, b"a").repeat(100_000));
+            assert!(subject.receive(&mut &mut fragments[..], &mut out).is_none());
             let mut pings = frame_to(role, true, Opcode::Ping, b"").repeat(100_000);
             let mut input = &mut pings[..];
             let mut seen = 0_u32;

@@ -143,6 +143,26 @@ fn the_core_names_no_socket_clock_or_thread() {
     }
 }
 
+/// "The masking key MUST be derived from a strong source of entropy" (RFC 6455 section 10.3): what the
+/// system gives is handed on as it is, which no count of keys could tell from a generator of ours.
+// req: W5.3-03, W10.3-01
+#[test]
+fn keys_are_what_the_system_gives() {
+    let mut calls = 0;
+    for (path, text) in sources() {
+        let is_keys = path.ends_with("src/keys.rs");
+        for line in code(&text) {
+            let draws = line.contains("getrandom::");
+            assert!(is_keys || !draws, "{}: {line}", path.display());
+            calls += usize::from(draws);
+            let mixes = ["^", "<<", ">>", "wrapping_", "rotate_", "hash", "addr", " * ", " + "];
+            let is_mixed = is_keys && mixes.iter().any(|word| line.contains(word));
+            assert!(!is_mixed, "{}: {line}", path.display());
+        }
+    }
+    assert_eq!(calls, 2, "with blocks, and without");
+}
+
 #[test]
 fn every_module_opens_with_what_it_implements() {
     for (path, text) in sources() {

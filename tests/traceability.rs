@@ -96,6 +96,9 @@ fn citations(file: &str, text: &str, found: &mut Found) {
         let mut below = lines[at..].iter().skip_while(|line| line.starts_with("//"));
         let attributes: Vec<_> = below.clone().take_while(|line| line.starts_with("#[")).collect();
         let item = below.nth(attributes.len()).copied().unwrap_or_default();
+        if attributes.iter().any(|line| line.starts_with("#[ignore")) {
+            found.mistakes.push(format!("{file}:{}: stands above a test that is not run", at + 1));
+        }
         let place = if attributes.iter().any(|line| **line == "#[test]") {
             let name = item.trim_start_matches("fn ").split('(').next().unwrap_or_default();
             Place::Test(format!("{file}: {name}"))
