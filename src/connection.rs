@@ -29,9 +29,9 @@ use core::{fmt, mem};
 
 /// An open WebSocket connection, without its transport.
 ///
-/// It holds at most 128 bytes, and no heap while nothing is incomplete. The caller owns the input,
-/// which is unmasked in place, and the output, which is only appended to; one of each can serve
-/// every connection of a thread.
+/// It holds at most 128 bytes, and no heap while nothing is incomplete, unless compression contexts
+/// are taken over. The caller owns the input, which is unmasked in place, and the output, which is
+/// only appended to; one of each can serve every connection of a thread.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -188,7 +188,9 @@ impl Connection {
         self.sender.send_fragment(kind, piece, last, out)
     }
 
-    /// The header of a message whose payload the caller writes after it.
+    /// The header of a message whose payload the caller writes after it, before anything that a
+    /// later call puts into the output, be it an answer of [`receive`](Self::receive) or a Pong
+    /// that is [`pending`](Self::pending): it would be taken for payload.
     ///
     /// # Errors
     /// See [`Sender::header`].
@@ -197,7 +199,8 @@ impl Connection {
         self.sender.header(kind, len)
     }
 
-    /// Makes `payload` ready to be written after the header that this returns.
+    /// Makes `payload` ready to be written after the header that this returns, before anything
+    /// else, as for [`header`](Self::header).
     ///
     /// # Errors
     /// See [`Sender::mask_in_place`].

@@ -18,7 +18,8 @@ pub enum Event<'b> {
     Binary(Payload<'b>),
     /// A part of a message, in [`Delivery::Streamed`](crate::Delivery::Streamed).
     Chunk(Chunk<'b>),
-    /// A Ping. [`Connection`](crate::Connection) has answered it.
+    /// A Ping. [`Connection`](crate::Connection) has answered it, or holds the answer back
+    /// ([`pending`](crate::Connection::pending)).
     Ping(Payload<'b>),
     /// A Pong, asked for or not.
     Pong(Payload<'b>),

@@ -1,4 +1,4 @@
-//! RFC 6455 section 10.3: where masking keys come from.
+//! RFC 6455 sections 5.3 and 10.3: where masking keys come from.
 //!
 //! "The masking key MUST be derived from a strong source of entropy." The core has no entropy of
 //! its own: a [`Keys`] is a function that fills four bytes, given when a client is made. Feature

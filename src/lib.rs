@@ -64,8 +64,9 @@
 //! * **A failure is an event**, the last one. What came before it comes out first, and its Close is
 //!   in `out`. Caller mistakes are [`SendError`]s: they write nothing and change nothing.
 //! * **Everything that is held is bounded** by [`Config`]; nothing is reserved for a length that
-//!   was only declared. An idle connection owns no heap and is at most 128 bytes. [`bounds`] has
-//!   every limit, and the most that they add up to.
+//!   was only declared. An idle connection is at most 128 bytes, and owns no heap unless it has
+//!   agreed to take a compression context over. [`bounds`] has every limit, and the most that they
+//!   add up to.
 //!
 //! # Writing
 //!

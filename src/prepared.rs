@@ -63,8 +63,9 @@ impl Prepared {
     }
 
     /// Prepares the compressed form too, once for all connections that compress without context
-    /// takeover and with a window of at least the `policy`'s; the others send the plain one, which
-    /// is always legal. Nothing is kept that is below the policy's threshold or does not shrink.
+    /// takeover and with a window of at least the `policy`'s for a server, be it for clients; the
+    /// others send the plain one, which is always legal. Nothing is kept that is below the policy's
+    /// threshold or does not shrink.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn compressed(self, policy: &Policy) -> Self {

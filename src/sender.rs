@@ -35,7 +35,7 @@ use core::fmt;
 /// use sockless::{Config, Keys, Sender};
 ///
 /// let config = std::sync::Arc::new(Config::default());
-/// let keys = Keys::new(|key| *key = [0x37, 0xfa, 0x21, 0x3d]);
+/// let keys = Keys::new(|key| *key = [0x37, 0xfa, 0x21, 0x3d]); // in earnest: `Keys::system()`
 /// let mut out = BytesMut::new();
 /// Sender::client(config.clone(), keys).send_text("Hello", &mut out)?;
 /// assert_eq!(&out[..], b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
@@ -161,7 +161,8 @@ impl Sender {
     ///
     /// What is in the output goes before the header, whatever is sent next after the rest of that
     /// payload: what a [`Connection`](crate::Connection) answers by itself, too, or it would be
-    /// taken for payload. A text must be UTF-8: the library does not see it.
+    /// taken for payload. That may be any Ping that is received, and a Pong that is held back
+    /// already ([`pending`](Self::pending)). A text must be UTF-8: the library does not see it.
     ///
     /// # Errors
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`]; [`SendError::MaskRequired`]
@@ -191,7 +192,7 @@ impl Sender {
     ///
     /// ```
     /// # use sockless::{Config, Keys, Sender, frame::Kind};
-    /// let keys = Keys::new(|key| *key = [1, 2, 3, 4]);
+    /// let keys = Keys::new(|key| *key = [1, 2, 3, 4]); // in earnest: `Keys::system()`
     /// let mut sender = Sender::client(std::sync::Arc::new(Config::default()), keys);
     /// let mut payload = [0; 5];
     /// assert_eq!(&*sender.mask_in_place(Kind::Binary, &mut payload)?, b"\x82\x85\x01\x02\x03\x04");

@@ -101,16 +101,20 @@
 //! left (`size - input.len()..size`), not the slice.
 //!
 //! A client is [`Client::start`](crate::handshake::Client::start), its request written, its answer
-//! read, in the same way. Where something else speaks HTTP (hyper, axum, h2), feature `http` takes
-//! its requests, and [`Connection::server`](crate::Connection::server) starts behind it.
+//! read, in the same way. Where something else speaks HTTP (hyper, axum, h2),
+//! [`Request`](crate::handshake::Request) and [`Asking`](crate::handshake::Asking) are made from
+//! what it has parsed (feature `http`: in the types of that crate), and what judges them gives the
+//! connection, with what was agreed. [`Connection::server`](crate::Connection::server) is for
+//! handshakes that were judged elsewhere: it does not compress unless it is told what they agreed
+//! (`with_deflate`).
 //!
 //! # Buffers
 //!
 //! The read buffer is yours; one can serve every connection of a thread, since nothing refers to it
 //! between reads. So can `out`, where it is written at once and only the rest is kept for a socket
 //! that does not take it. 64 KiB of either is a good size for small messages; where many long ones
-//! come at a time, fewer and larger reads save up to a third (`echo` reads 320 KiB). A message that
-//! spans reads has a buffer of its own and comes owned;
+//! come at a time, fewer and larger reads save up to two fifths (`echo` reads 320 KiB). A message
+//! that spans reads has a buffer of its own and comes owned;
 //! [`Payload::into_bytes`](crate::Payload::into_bytes) is free then.
 //!
 //! Such a buffer is made for each message, and moves as the message grows. A loop keeps a
@@ -166,7 +170,9 @@
 //! ) -> io::Result<bool> {
 //!     while !out.is_empty() {
 //!         match socket.write(out) {
+//!             Ok(0) => return Err(ErrorKind::WriteZero.into()),
 //!             Ok(size) => out.advance(size), // not `clear`: the rest must not be lost
+//!             Err(error) if error.kind() == ErrorKind::Interrupted => {}
 //!             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
 //!             Err(error) => return Err(error),
 //!         }
@@ -231,9 +237,9 @@
 //!
 //! Tell it what happens: `phase` when the connection opens and once it is that no more
 //! ([`is_open`](crate::Connection::is_open)), `heard` for each read, `backlog` for each write that
-//! left something, `pong` for each Pong, `active` for messages where `idle_timeout` is set. Ask it
-//! while a write waits, too: a peer that takes nothing is found by no read. Code that blocks gives
-//! the socket a write timeout instead.
+//! took something and left something, `pong` for each Pong, `active` for messages where
+//! `idle_timeout` is set. Ask it while a write waits, too: a peer that takes nothing is found by no
+//! read. Code that blocks gives the socket a write timeout instead.
 //!
 //! **Read what is there before you ask.** The Pong may lie in the socket since long ago, where one
 //! message took you that long; and while you do not read because your own work is not done, say
@@ -314,10 +320,11 @@
 //!
 //! # Limits
 //!
-//! All are in [`Config`](crate::Config), one value for any number of connections, and all have
-//! finite defaults: 1 MiB a message and a frame, 16 KiB a head, 10 s for each handshake. For
-//! messages larger than memory, [`Delivery::Streamed`](crate::Delivery::Streamed) hands out pieces
-//! as they come. How many connections there may be is yours to say.
+//! They are in [`Config`](crate::Config), one value for any number of connections, but for a few
+//! that are fixed ([`bounds`](crate::bounds)). What bounds memory has a finite default: 1 MiB a
+//! message and a frame, 16 KiB a head; so has each handshake, 10 s. For messages larger than
+//! memory, [`Delivery::Streamed`](crate::Delivery::Streamed) hands out pieces as they come, of any
+//! length unless you say otherwise. How many connections there may be is yours to say.
 //!
 //! ```
 //! # use bytes::BytesMut;
@@ -361,7 +368,13 @@
 //!             (older, newer) => newer.or(older),
 //!         };
 //!     }
-//!     *slot.lock().unwrap() = owed;
+//!     {
+//!         let mut slot = slot.lock().unwrap(); // what the last read owed may be there still
+//!         *slot = match (*slot, owed) {
+//!             (Some(older), Some(newer)) => Some(older.merge(newer)),
+//!             (older, newer) => newer.or(older),
+//!         };
+//!     }
 //!     wake.notify_one();
 //!     assert_eq!(&writer.join().unwrap()[..], b"\x88\x00"); // a Close beats the Pongs
 //! });

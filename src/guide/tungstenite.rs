@@ -28,7 +28,7 @@
 //! | `close(Some(CloseFrame { code, reason }))` | [`close(code, reason, out)`](Connection::close), then read on; for `close(None)`, `CloseCode::NORMAL` and no reason |
 //! | `Error::ConnectionClosed` | [`want`](Connection::want) is no more `Read`; then [`eof`](Connection::eof) says how it ended |
 //! | `Error::AlreadyClosed`, `SendAfterClosing` | [`SendError::Closed`]; nothing was written |
-//! | `can_read`, `can_write` | [`want`](Connection::want) |
+//! | `can_read`, `can_write` | [`want`](Connection::want) is `Read`; [`is_open`](Connection::is_open) |
 //! | `Error::Protocol`, `Utf8`, `Capacity` | [`Event::Failed`], after all that was good; the Close with its code is in `out` |
 //! | `Error::Io`, `Tls` | yours: nothing here reads or writes |
 //! | `Error::Url` | [`TargetError`](crate::handshake::TargetError) |
