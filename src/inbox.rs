@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::event::{Chunk, Close, Event};
 use crate::frame::Kind;
 use crate::payload::{Payload, Text};
+use crate::utf8;
 use alloc::{boxed::Box, vec};
 use bytes::BytesMut;
 use core::fmt;
@@ -173,7 +174,7 @@ impl Shape {
 }
 
 fn text(data: &[u8]) -> Text<'_> {
-    let text = core::str::from_utf8(data);
-    debug_assert!(text.is_ok(), "validated by the receiver");
+    let text = utf8::whole(data);
+    debug_assert!(text.is_some(), "validated by the receiver");
     text.unwrap_or_default().into()
 }

@@ -21,7 +21,7 @@ use crate::pool::Pool;
 use crate::prepared::Prepared;
 use crate::reply::{Owed, Reply};
 use crate::role::Role;
-use crate::utf8::Utf8;
+use crate::utf8::{self, Utf8};
 use alloc::{boxed::Box, sync::Arc};
 use bytes::{Bytes, BytesMut};
 use core::fmt;
@@ -205,7 +205,7 @@ impl Sender {
         payload: &mut [u8],
     ) -> Result<HeaderBytes, SendError> {
         self.check_between_messages()?;
-        if kind == Kind::Text && core::str::from_utf8(payload).is_err() {
+        if kind == Kind::Text && utf8::whole(payload).is_none() {
             return Err(SendError::InvalidUtf8);
         }
         let mask = self.keys.map(Keys::next);

@@ -125,7 +125,7 @@ pub(crate) fn unmask(mut mask: Mask, payload: &mut [u8]) -> Option<&str> {
 }
 
 /// A whole text, if it is UTF-8.
-fn whole(text: &[u8]) -> Option<&str> {
+pub(crate) fn whole(text: &[u8]) -> Option<&str> {
     #[cfg(feature = "simdutf8")]
     if text.len() >= WIDE {
         return simdutf8::basic::from_utf8(text).ok();

@@ -334,8 +334,14 @@ impl Receiver {
                 }
                 Delivery::Streamed => {
                     let payload = input.get_mut(..size).unwrap_or_default();
-                    mask.unmask(payload);
-                    if kind == Kind::Binary || core::str::from_utf8(payload).is_ok() {
+                    let is_sound = match kind {
+                        Kind::Binary => {
+                            mask.unmask(payload);
+                            true
+                        }
+                        Kind::Text => utf8::unmask(mask, payload).is_some(),
+                    };
+                    if is_sound {
                         self.stage = START;
                         let data = take(input, size).into();
                         let chunk = Chunk { kind, first: true, last: true, data };

@@ -14,7 +14,7 @@ use sockless::deflate::Policy;
 use sockless::frame::{Expect, Header, Kind, Opcode};
 use sockless::handshake::{Accept, Answer, Asked, Client, Server};
 use sockless::mask::Mask;
-use sockless::{Chunk, Connection, Event, Prepared};
+use sockless::{Chunk, Connection, Event, Inbox, Prepared};
 use sockless_instructions::{
     Aligned, KEY, OFFER, REQUEST, asking, client, compressed, compressing, config, fragments,
     frame, noise, offering, output, records, server, streaming, warm,
@@ -203,6 +203,38 @@ fn pass_on((mut connection, mut bytes, mut out): Given) -> Given {
     (connection, bytes, out)
 }
 
+fn streamed_mixed(len: usize) -> Given {
+    next(given(streaming(), &frame(Opcode::Text, true, &text(len))))
+}
+
+// All of a message in one read, handed out as one chunk.
+#[library_benchmark]
+#[bench::mixed1024(args = (1024), setup = streamed_mixed)]
+fn receive_chunk((mut connection, mut bytes, mut out): Given) -> Given {
+    let event = connection.receive(&mut black_box(bytes.bytes()), &mut out);
+    assert!(matches!(black_box(event), Some(Event::Chunk(chunk)) if chunk.first && chunk.last));
+    (connection, bytes, out)
+}
+
+fn inbox(len: usize) -> (Connection, Inbox, BytesMut) {
+    let (connection, mut bytes, out) = next_mixed(len);
+    let (mut inbox, bytes) = (Inbox::new(2 * len), bytes.bytes());
+    inbox.room()[..bytes.len()].copy_from_slice(bytes);
+    inbox.filled(bytes.len());
+    (connection, inbox, out)
+}
+
+// Through the buffer that lends what it has read.
+#[library_benchmark]
+#[bench::mixed1024(args = (1024), setup = inbox)]
+fn receive_inbox(
+    (mut connection, mut inbox, mut out): (Connection, Inbox, BytesMut),
+) -> (Connection, Inbox, BytesMut) {
+    assert!(inbox.advance(&mut connection, &mut out));
+    assert!(matches!(black_box(inbox.event()), Some(Event::Text(_))));
+    (connection, inbox, out)
+}
+
 fn ping(len: usize) -> Given {
     next(given(server(), &frame(Opcode::Ping, true, &noise(len))))
 }
@@ -265,6 +297,18 @@ fn send_client(given: Given) -> Given {
 fn send_header((mut connection, mut bytes, out): Given) -> Given {
     let len = bytes.bytes().len() as u64;
     assert!(black_box(connection.header(Kind::Binary, black_box(len))).is_ok());
+    (connection, bytes, out)
+}
+
+fn text_from_client(len: usize) -> Given {
+    given(client(), &text(len))
+}
+
+#[library_benchmark]
+#[bench::binary1024(args = (Kind::Binary, from_client(1024)))]
+#[bench::text1024(args = (Kind::Text, text_from_client(1024)))]
+fn mask_in_place(kind: Kind, (mut connection, mut bytes, out): Given) -> Given {
+    assert!(connection.mask_in_place(kind, black_box(bytes.bytes())).is_ok());
     (connection, bytes, out)
 }
 
@@ -367,6 +411,8 @@ library_benchmark_group!(
         receive_next,
         receive_pieces,
         receive_fragments,
+        receive_chunk,
+        receive_inbox,
         receive_ping,
         pass_on,
         inflate,
@@ -374,6 +420,7 @@ library_benchmark_group!(
         send_server,
         send_client,
         send_header,
+        mask_in_place,
         send_prepared,
         deflate,
         deflate_takeover,
