@@ -267,9 +267,22 @@ fn a_host_that_http_cannot_hold_is_an_error() {
     assert!(Asking::upgrade(config(), keys(), &offer.through_proxy()).is_err());
 }
 
-/// What is longer would be left out, or worse.
+/// Nothing is left out, and nothing is another URI, without a word.
 #[test]
-fn a_name_is_no_longer_than_a_map_takes() {
+fn what_http_cannot_hold_is_an_error() {
+    for (len, fits) in [(65_534, true), (65_535, false), (65_600, false), (131_080, false)] {
+        for query in ["", "?q=1"] {
+            let resource = "/".to_owned() + &"a".repeat(len - query.len() - 1) + query;
+            let target = Target::parse(&format!("ws://h{resource}")).unwrap();
+            let offer = Offer::new(&target);
+            let upgrade = Asking::upgrade(config(), keys(), &offer);
+            let upgrade = upgrade.map(|(_, request)| request.uri().to_string());
+            assert_eq!(upgrade.ok(), fits.then(|| resource.clone()), "{len}{query}");
+            let (_, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
+            let connect = http::Request::try_from(parts).map(|request| request.uri().to_string());
+            assert_eq!(connect.ok(), fits.then(|| format!("http://h{resource}")), "{len}{query}");
+        }
+    }
     let request = parsed(&get(owned(&FIELDS)));
     let asked = Request::from_http(&request, None, &config()).unwrap();
     let name = "x".repeat(65_535);
@@ -277,12 +290,23 @@ fn a_name_is_no_longer_than_a_map_takes() {
     let response: http::Response<Bytes> = reject.respond(&asked).unwrap().into();
     assert_eq!(response.headers()[name.as_str()], "v");
     assert_eq!(Reject::new(400).unwrap().field(&(name + "x"), "v").err(), Some(FieldError::Name));
-    let mut reject = Reject::new(400).unwrap();
-    for _ in 0..40_000 {
-        reject = reject.field("x", "v").unwrap();
+}
+
+#[test]
+fn more_fields_than_a_map_holds() {
+    let target = Target::parse("ws://h/").unwrap();
+    let (mut offer, mut reject) = (Offer::new(&target), Reject::new(400).unwrap());
+    for number in 0..24_577 {
+        offer = offer.field(&format!("x{number}"), "v").unwrap();
+        reject = reject.field(&format!("x{number}"), "v").unwrap();
     }
+    let request = parsed(&get(owned(&FIELDS)));
+    let asked = Request::from_http(&request, None, &config()).unwrap();
     let response: http::Response<Bytes> = reject.respond(&asked).unwrap().into();
-    assert!(response.headers().len() > 30_000);
+    assert_eq!(response.headers().len(), 24_576);
+    assert!(Asking::upgrade(config(), keys(), &offer).is_err());
+    let (_, parts) = Asking::extended(config(), keys(), &offer, true).unwrap();
+    assert!(http::Request::try_from(parts).is_err());
 }
 
 /// "The server MUST NOT send content in the response" (RFC 9110 section 9.3.2).

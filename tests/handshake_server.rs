@@ -236,6 +236,33 @@ fn an_answer_to_head_has_no_content() {
     }
 }
 
+/// Limits that are shorter than what says that it is one.
+// req: X-01
+#[test]
+fn how_a_head_is_cut_does_not_decide_what_it_is_answered() {
+    let answer = |config: &Arc<Config>, line: &str, size: usize| {
+        let (mut server, mut out) = (Server::new(Arc::clone(config)), BytesMut::new());
+        for mut piece in line.to_owned().into_bytes().chunks_mut(size) {
+            assert!(matches!(server.receive(&mut piece, &mut out), None | Some(Asked::Refused(_))));
+        }
+        out
+    };
+    let mut without = 0;
+    for line in ["HEAD / HTTP/1.1\r\n\r\n", "\r\nHEAD / HTTP/1.1\r\n\r\n"] {
+        for (max_head, max_line) in (0..12).flat_map(|head| (0..9).map(move |line| (head, line))) {
+            let mut config = Config::default();
+            (config.max_head, config.max_line) = (max_head, max_line);
+            let config = Arc::new(config);
+            let whole = answer(&config, line, line.len());
+            for size in 1..8 {
+                assert_eq!(answer(&config, line, size), whole, "{max_head}, {max_line}: {size}");
+            }
+            without += usize::from(whole.ends_with(b"\r\n\r\n"));
+        }
+    }
+    assert!((1..2 * 12 * 9).contains(&without), "some have content, some have none: {without}");
+}
+
 // req: X-04, H-55
 #[test]
 fn a_refusal_is_final() {

@@ -56,7 +56,7 @@ fn streams_to_a_client() {
 // req, W4.2.1-01, W10.7-03, H-55
 #[test]
 fn requests() {
-    run(2, 339);
+    run(2, 341);
 }
 
 // req, W4.1-29, H-53

@@ -215,7 +215,9 @@ impl RequestFacts {
         demand(self.method == Method::Get, RequestError::Method)?;
         demand(self.has_host(head), RequestError::Host)?;
         demand(!self.has_body(head), RequestError::Body)?;
-        demand(!self.expect, RequestError::Expectation)?;
+        // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore
+        // that expectation" (RFC 9110 section 10.1.1).
+        demand(!self.expect || is_plain, RequestError::Expectation)?;
         demand(self.origin_is_readable(head), RequestError::Origin)?;
         demand(!is_plain, RequestError::NotAnUpgrade)?;
         demand(self.upgrade.is_well_formed() || !self.upgrade.is_present(), RequestError::Upgrade)?;

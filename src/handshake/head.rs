@@ -146,11 +146,11 @@ impl Intake {
         }
     }
 
-    /// Whether what has come, and `next` behind it, begins with `word`, after an empty line or not.
-    pub(super) fn begins_with(&self, word: &[u8], next: &[u8]) -> bool {
-        let come = self.kept.iter().chain(next);
+    /// Whether all that came and the limits let in, `next` last, begins with `word`, but for CRLF.
+    pub(super) fn begins_with(&self, config: &Config, word: &[u8], next: &[u8]) -> bool {
+        let come = self.kept.iter().chain(next).take(config.max_head.saturating_add(1));
         let empty = if come.clone().take(2).eq(b"\r\n") { 2 } else { 0 };
-        come.skip(empty).take(word.len()).eq(word)
+        come.skip(empty).take(word.len().min(config.max_line.saturating_add(1))).eq(word)
     }
 
     fn keep(&mut self, config: &Config, bytes: &[u8]) {

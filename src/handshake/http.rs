@@ -21,6 +21,7 @@ use super::written::Written;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::keys::Keys;
+use ::http::header::MaxSizeReached;
 use ::http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use alloc::borrow::Cow;
@@ -129,7 +130,8 @@ impl Asking {
     ///
     /// # Errors
     /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded, in the
-    /// absolute-form that a proxy wants; more than 65,534 bytes.
+    /// absolute-form that a proxy wants; more than 65,534 bytes. Where `offer` has more fields than a
+    /// [`HeaderMap`] holds: 24,576 names.
     pub fn upgrade(
         config: Arc<Config>,
         keys: Keys,
@@ -141,7 +143,7 @@ impl Asking {
         let mut request = ::http::Request::new(());
         let target = head[..].split(|&byte| byte == b' ').nth(1).unwrap_or_default();
         *request.uri_mut() = target.try_into()?;
-        append(request.headers_mut(), &Lowered::of_head(&head));
+        append(request.headers_mut(), &Lowered::of_head(&head))?;
         Ok((Self::new(config, keys, Terms::of_upgrade(offer, &key)), request))
     }
 
@@ -162,12 +164,13 @@ impl Asking {
 }
 
 impl From<ResponseParts> for ::http::Response<Bytes> {
+    /// Of more fields than a [`HeaderMap`] holds, 24,576 names, the first ones.
     fn from(parts: ResponseParts) -> Self {
         let mut response = Self::new(parts.body.into());
         let status = StatusCode::from_u16(parts.status);
         debug_assert!(status.is_ok(), "100 to 599");
         *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        append(response.headers_mut(), &parts.lines);
+        let _ = append(response.headers_mut(), &parts.lines);
         response
     }
 }
@@ -178,19 +181,19 @@ impl TryFrom<RequestParts> for ::http::Request<()> {
     /// `:protocol` is left to the host: it goes into the extensions, as a type of its own.
     ///
     /// # Errors
-    /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded, or
-    /// more than 65,534 bytes.
+    /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded, a path
+    /// and query of more than 65,534 bytes. Where there are more fields than a [`HeaderMap`] holds:
+    /// 24,576 names.
     fn try_from(parts: RequestParts) -> Result<Self, ::http::Error> {
         let mut request = Self::new(());
         *request.method_mut() = Method::CONNECT;
         *request.version_mut() = Version::HTTP_2;
-        let uri = Uri::builder()
-            .scheme(Scheme::try_from(parts.scheme).unwrap_or(Scheme::HTTPS))
-            .authority(parts.authority)
-            .path_and_query(parts.path)
-            .build();
-        *request.uri_mut() = uri?;
-        append(request.headers_mut(), &parts.lines);
+        // By itself the part is not asked how long it is, in all versions of `http` but the latest.
+        let mut uri = Uri::try_from(parts.path)?.into_parts();
+        uri.scheme = Some(Scheme::try_from(parts.scheme).unwrap_or(Scheme::HTTPS));
+        uri.authority = Some(Authority::try_from(parts.authority)?);
+        *request.uri_mut() = Uri::from_parts(uri)?;
+        append(request.headers_mut(), &parts.lines)?;
         Ok(request)
     }
 }
@@ -199,14 +202,15 @@ fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
     headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
-/// Both sides ask the same of names and values, so nothing is left out, but where there are more
-/// than the 32,768 fields that a map holds.
-fn append(headers: &mut HeaderMap, lines: &Lowered) {
+/// Both sides ask the same of names and values, so nothing is left out but what comes after the
+/// last name that the map holds.
+fn append(headers: &mut HeaderMap, lines: &Lowered) -> Result<(), MaxSizeReached> {
     for (name, value) in lines.fields() {
         let field = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
         debug_assert!(field.0.is_ok() && field.1.is_ok(), "tokens, and no controls");
         if let (Ok(name), Ok(value)) = field {
-            let _ = headers.try_append(name, value);
+            headers.try_append(name, value)?;
         }
     }
+    Ok(())
 }

@@ -120,7 +120,7 @@ impl Server {
                 return None;
             }
         };
-        let is_head = intake.begins_with(HEAD, input);
+        let is_head = intake.begins_with(&self.config, HEAD, input);
         let head = intake.read(&self.config, facts, input)?;
         let facts = *facts;
         self.stage = Stage::Asked(None);
@@ -177,7 +177,8 @@ impl Server {
     pub fn reject(self, reject: &Reject<'_>, out: &mut BytesMut) {
         match self.stage {
             Stage::Reading(intake, facts) => {
-                let is_head = facts.wants_no_content() || intake.begins_with(HEAD, &[]);
+                let is_head =
+                    facts.wants_no_content() || intake.begins_with(&self.config, HEAD, &[]);
                 reject.write(is_head, out);
             }
             // Only a GET is ever left to the application.
