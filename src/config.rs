@@ -172,9 +172,9 @@ const fn compressed(limit: u64) -> u64 {
 }
 
 /// A limit of what is held: no allocation can be longer than `isize::MAX` bytes, which 32 bits make
-/// 2 GiB. The room of a text is three bytes more than its length.
+/// 2 GiB.
 #[cfg(feature = "alloc")]
 const fn holdable(limit: u64) -> u64 {
-    const MOST: u64 = (usize::MAX / 2) as u64 - 3;
+    const MOST: u64 = (usize::MAX / 2) as u64;
     if limit < MOST { limit } else { MOST }
 }

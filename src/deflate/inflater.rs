@@ -356,8 +356,8 @@ impl Inflater {
         if self.failed.is_some() {
             return step;
         }
-        let room = room.min(MOST);
-        let input = input.get(..self.stride(input.len(), limits)).unwrap_or_default();
+        let (size, room) = self.portion(input.len(), room, limits);
+        let input = input.get(..size).unwrap_or_default();
         if self.ended && input.is_empty() {
             step.drained = true;
             return step;
@@ -401,12 +401,17 @@ impl Inflater {
         size(limits.max_message.saturating_sub(self.inflated))
     }
 
+    /// How much of `size` octets, and for how much of `room`, the decoder is called.
+    fn portion(&self, size: usize, room: usize, limits: Limits) -> (usize, usize) {
+        (self.stride(size, limits).min(MOST), room.min(MOST))
+    }
+
     /// How much of `size` octets to take: with a ratio, up to the next place where that is looked
     /// at, and not beyond it before all that comes of it is out.
     fn stride(&self, size: usize, limits: Limits) -> usize {
         let at = self.wire % STRIDE;
         if limits.max_ratio.is_none() {
-            size.min(MOST)
+            size
         } else if at == 0 && self.weighed < self.wire {
             0
         } else {
@@ -446,8 +451,8 @@ mod tests {
         let inflater = Inflater::new(Context::new(WindowBits::MAX, false));
         for max_ratio in [None, Some(1)] {
             let limits = Limits { max_message: u64::MAX, max_ratio };
-            assert!(u32::try_from(inflater.stride(usize::MAX, limits)).is_ok());
+            let (size, room) = inflater.portion(usize::MAX, usize::MAX, limits);
+            assert!(u32::try_from(size).is_ok() && u32::try_from(room).is_ok());
         }
-        assert!(u32::try_from(MOST).is_ok());
     }
 }
