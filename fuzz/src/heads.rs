@@ -11,13 +11,10 @@ use std::sync::Arc;
 
 /// Limits of a head, of its lines and fields, drawn so low that they run out.
 pub fn limit(config: &mut Config, choices: &mut Choices<'_>) {
-    config.max_head = LEAST + choices.short() % 1024;
-    config.max_line = LEAST + choices.short() % 512;
+    config.max_head = choices.short() % 1024;
+    config.max_line = choices.short() % 512;
     config.max_fields = u16::from(choices.byte() % 16);
 }
-
-/// An empty line and HEAD: what is refused before that, is answered by how much of it has come.
-const LEAST: usize = 6;
 
 /// How the reading of a head has ended, where limits are concerned.
 #[derive(Clone, Copy)]

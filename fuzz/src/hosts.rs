@@ -79,9 +79,11 @@ pub fn served(config: &Arc<Config>, whole: &[u8]) -> Option<[Verdict; 3]> {
         authority: request.uri().authority().map(|authority| authority.as_str()).or(host),
         path: request.uri().path_and_query().map(|path| path.as_str()),
     };
-    let fields = request.headers().iter().filter(|(name, _)| {
-        !["host", "upgrade", "connection", "keep-alive", "proxy-connection"]
-            .contains(&name.as_str())
+    // Without what HTTP/2 does not have (RFC 9113 section 8.2.2).
+    let fields = request.headers().iter().filter(|(name, value)| match name.as_str() {
+        "host" | "upgrade" | "connection" | "keep-alive" | "proxy-connection" => false,
+        "te" => *value == "trailers",
+        _ => true,
     });
     let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let extended = Request::extended(pseudo, fields, config).ok();
