@@ -233,6 +233,8 @@ class Paced:
         parts = []
         while size:
             parts.append(self.file.read(min(size, 65536)))
+            if not parts[-1]:
+                break
             size -= len(parts[-1])
             time.sleep(len(parts[-1]) / self.rate)
         return b"".join(parts)

@@ -130,8 +130,8 @@ impl Asking {
     ///
     /// # Errors
     /// Where `http` takes less for a URI than RFC 3986 does: a host that is percent-encoded, in the
-    /// absolute-form that a proxy wants; more than 65,534 bytes. Where `offer` has more fields than a
-    /// [`HeaderMap`] holds: 24,576 names.
+    /// absolute-form that a proxy wants; more than 65,534 bytes. Where `offer` has more fields than
+    /// a [`HeaderMap`] holds: 24,576 names.
     pub fn upgrade(
         config: Arc<Config>,
         keys: Keys,
