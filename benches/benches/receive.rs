@@ -340,7 +340,7 @@ fn peers(
             }
         });
     });
-    let options = yawc::Options::default().with_limits(4 << 20, 8 << 20);
+    let options = yawc::Options::default().with_limits(4 << 20, 8 << 20).with_utf8();
     let mut peer = yawc::WebSocket::from_stream(wire(), yawc::Role::Server, options)
         .expect("options that fit");
     group.bench_function(BenchmarkId::new("yawc", size), |bencher| {
