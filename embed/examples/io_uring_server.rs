@@ -133,6 +133,7 @@ impl Peer {
             Err(_) if -result == libc::ECANCELED => {} // it is time to look at the timers
             Err(_) => return Err(io::Error::from_raw_os_error(-result)),
         }
-        self.echo.tick(&mut self.out, now).map_err(io::Error::other)
+        let goes_on = self.echo.tick(&mut self.out, now).map_err(io::Error::other)?;
+        if goes_on { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 }

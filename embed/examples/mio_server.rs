@@ -84,7 +84,9 @@ impl Peer {
         let more = self.exchange(scratch, pool, now)?;
         // Behind the read: it may have brought the Pong.
         let before = self.out.len();
-        self.echo.tick(&mut self.out, now).map_err(io::Error::other)?;
+        if !self.echo.tick(&mut self.out, now).map_err(io::Error::other)? {
+            return Err(ErrorKind::TimedOut.into());
+        }
         Ok(more || self.out.len() > before)
     }
 

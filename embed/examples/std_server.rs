@@ -59,7 +59,9 @@ fn serve(mut socket: &TcpStream) -> io::Result<()> {
                 _ => return Err(error),
             },
         }
-        peer.tick(&mut out, clock.elapsed()).map_err(io::Error::other)?;
+        if !peer.tick(&mut out, clock.elapsed()).map_err(io::Error::other)? {
+            return Ok(());
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 /// How many messages a member may be behind.
 const BEHIND: usize = 64;
@@ -200,6 +200,8 @@ async fn write(
 ) -> io::Result<Sender> {
     let mut out = BytesMut::new();
     let mut ping = interval_at(Instant::now() + PING, PING);
+    // After a message that took long, one Ping is owed, not one for each interval that it took.
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while sender.is_open() {
         writer.write(&mut out).await?;
         tokio::select! {

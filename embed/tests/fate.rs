@@ -16,8 +16,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
+};
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 /// Gives `input` in pieces, and fails as it is told to.
 #[derive(Default)]
@@ -70,6 +73,37 @@ impl AsyncWrite for Failing {
     }
 }
 
+/// Takes whatever is written, as TLS does; its network takes nothing of that.
+struct Stuck(DuplexStream);
+
+impl AsyncRead for Stuck {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, room)
+    }
+}
+
+impl AsyncWrite for Stuck {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
 /// Frames of a server.
 fn from_server(write: impl FnOnce(&mut Connection, &mut BytesMut)) -> Vec<u8> {
     let (mut server, mut wire) = (Connection::server(Arc::default()), BytesMut::new());
@@ -104,6 +138,7 @@ async fn what_came_before_a_write_failed_is_told() {
         // Our Close did not pass.
         let error = socket.next().await.map(drop).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert!(!socket.closed().unwrap().clean);
     }
 }
 
@@ -162,6 +197,40 @@ async fn a_close_that_cannot_be_written_is_a_failure() {
     assert!(matches!(socket.next().await.unwrap(), Some((Event::Close(_), ..))));
     let error = socket.next().await.map(drop).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(!socket.closed().unwrap().clean);
+}
+
+/// A server whose client has said goodbye, and that client.
+async fn stuck() -> (Socket<Stuck>, DuplexStream) {
+    let ((near, mut far), config) = (duplex(64), Arc::new(Config::default()));
+    far.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
+    (Socket::new(Stuck(near), Connection::server(config.clone()), config, &[]), far)
+}
+
+/// Nor is it written while the transport keeps it.
+#[tokio::test(start_paused = true)]
+async fn a_close_that_the_transport_keeps_is_a_failure() {
+    let (mut socket, _far) = stuck().await;
+    assert!(matches!(socket.next().await.unwrap(), Some((Event::Close(_), ..))));
+    let error = socket.next().await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(!socket.closed().unwrap().clean);
+}
+
+/// At the deadline, or when the client hangs up: nobody else would wake it.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_waits_ends_with_its_stream() {
+    for hangs_up in [false, true] {
+        let (socket, far) = stuck().await;
+        let _far = (!hangs_up).then_some(far);
+        let (mut sink, stream) = StreamExt::split(Messages::new(socket));
+        let sending = tokio::spawn(async move { sink.send(Message::Text("hi".into())).await });
+        yield_now().await;
+        assert!(!sending.is_finished());
+        stream.count().await;
+        let sent = timeout(Duration::from_secs(1), sending).await.expect("it is over");
+        assert!(sent.unwrap().is_err());
+    }
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ export class Peer {
         clearTimeout(timer);
         const now = performance.now();
         const next = this.wasm.tick(now);
+        if (next === -2) return socket.destroy();
         if (next < 0) return socket.destroy(new Error("given up"));
         timer = setTimeout(turn, Math.min(next - now, 2 ** 31 - 1));
         if (writing) return;

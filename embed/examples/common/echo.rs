@@ -86,21 +86,20 @@ impl Echo {
         self.timers.next()
     }
 
-    /// Does what the time has come for. An error says that the transport is to be given up.
-    pub fn tick(&mut self, out: &mut BytesMut, now: Duration) -> Result<(), Timeout> {
-        let Stage::Open(connection) = &mut self.stage else {
-            return if let Due::Abort(why) = self.timers.poll(now) { Err(why) } else { Ok(()) };
-        };
-        match self.timers.poll(now) {
-            Due::Nothing => {}
-            Due::Ping(payload) => _ = connection.ping(&payload, out),
-            Due::Close(_) => {
+    /// Does what the time has come for. False says to drop the transport, whose end is all that is
+    /// missing; an error, that it is lost.
+    pub fn tick(&mut self, out: &mut BytesMut, now: Duration) -> Result<bool, Timeout> {
+        match (self.timers.poll(now), &mut self.stage) {
+            (Due::Abort(_), Stage::Ended) if out.is_empty() => return Ok(false),
+            (Due::Abort(why), _) => return Err(why),
+            (Due::Ping(payload), Stage::Open(connection)) => _ = connection.ping(&payload, out),
+            (Due::Close(_), Stage::Open(connection)) => {
                 let _ = connection.close(CloseCode::GOING_AWAY, "idle", out);
                 self.timers.phase(Phase::Closing, now);
             }
-            Due::Abort(why) => return Err(why),
+            _ => {}
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A write took some of `out`. If it took the rest, the Pong that was held back meanwhile is

@@ -53,6 +53,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Messages<T> {
         tasks.stream.register(cx.waker());
         let both = Waker::from(Arc::clone(tasks));
         let advanced = socket.poll_advance(&mut Context::from_waker(&both), usize::MAX);
+        if socket.closed().is_some() {
+            tasks.sink.wake(); // what it waits for may never come
+        }
         Poll::Ready(match ready!(advanced) {
             Ok(_) => socket.event().map(|(event, ..)| Ok(event.into_owned())),
             Err(error) => Some(Err(error)),
@@ -85,6 +88,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Messages<T> {
         let cx = &mut Context::from_waker(&both);
         let flushed = socket.poll_flush(cx)?;
         if flushed.is_pending() {
+            if socket.closed().is_some() {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())); // it never will be
+            }
             socket.poll_timers(cx)?;
         }
         flushed.map(Ok)

@@ -31,6 +31,8 @@ pub struct Socket<T> {
     timers: Keepalive,
     alarm: Pin<Box<Sleep>>,
     start: Instant,
+    /// Whether the transport, when last asked, kept nothing of what it was given, as TLS may.
+    flushed: bool,
     /// Why nothing more can be written.
     mute: Option<io::ErrorKind>,
     closed: Option<Closed>,
@@ -49,8 +51,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         let mut timers = Keepalive::new(config, start.elapsed());
         timers.phase(Phase::Open, start.elapsed());
         let alarm = Box::pin(sleep_until(start));
-        let (out, mute, closed) = (BytesMut::new(), None, None);
-        Self { io, connection, inbox, out, timers, alarm, start, mute, closed }
+        let (out, flushed, mute, closed) = (BytesMut::new(), true, None, None);
+        Self { io, connection, inbox, out, timers, alarm, start, flushed, mute, closed }
     }
 
     /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes:
@@ -103,7 +105,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                     continue;
                 }
             };
-            self.closed = Some(self.connection.abort());
+            self.closed = Some(Closed { clean: false, ..self.connection.abort() });
             return Poll::Ready(Err(error));
         }
     }
@@ -125,6 +127,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             Some(kind) => Poll::Ready(Err(kind.into())),
             None => self.poll_write(cx),
         };
+        self.flushed = matches!(flushed, Poll::Ready(Ok(())));
         if let Poll::Ready(Err(error)) = &flushed {
             self.mute = Some(error.kind());
             self.out.clear();
@@ -167,10 +170,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 Due::Ping(payload) => _ = self.connection.ping(&payload, &mut self.out),
                 Due::Close(why) => self.close(CloseCode::GOING_AWAY, &why.to_string()),
                 Due::Abort(why) => {
-                    let all_written = self.out.is_empty() && self.mute.is_none();
+                    let all_written = self.out.is_empty() && self.flushed;
                     let closed = self.closed.insert(self.connection.abort());
+                    closed.clean &= all_written;
                     // Both Closes have passed: the transport's end is all that is missing.
-                    if closed.clean && all_written {
+                    if closed.clean {
                         return Ok(true);
                     }
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));

@@ -149,12 +149,14 @@ pub extern "C" fn written(len: usize, now: f64) {
     });
 }
 
-/// Does what the time has come for; when to call this again, or -1 to give the transport up.
+/// Does what the time has come for; when to call this again, or -1 to give the transport up, or -2
+/// to drop it, since its end is all that is missing.
 #[unsafe(no_mangle)]
 pub extern "C" fn tick(now: f64) -> f64 {
     with(|it| match &mut it.peer {
         Peer::Server(echo) => match echo.tick(&mut it.out, time(now)) {
-            Ok(()) => echo.next().map_or(f64::MAX, |due| due.as_secs_f64() * 1000.0),
+            Ok(false) => -2.0,
+            Ok(true) => echo.next().map_or(f64::MAX, |due| due.as_secs_f64() * 1000.0),
             Err(_) => -1.0,
         },
         Peer::Failed => -1.0,
