@@ -693,6 +693,29 @@ async def silent_server(interval, timeout):
         await process.wait()
 
 
+async def heartbeats():
+    """A Pong that nobody asked for, right behind the one that answers, does not hide it."""
+    pings = 20
+
+    async def handler(reader, writer):
+        writer.write(answer(await reader.readuntil(b"\r\n\r\n")))
+        with contextlib.suppress(asyncio.IncompleteReadError):  # it has given up, and says so
+            for _ in range(pings):
+                ping = await reader.readexactly(14)
+                expect(ping[:2] == b"\x89\x88", ping)
+                payload = bytes(byte ^ key for byte, key in zip(ping[6:], 2 * ping[2:6]))
+                seen.append(payload)
+                writer.write(b"\x8a\x08" + payload + b"\x8a\x08liveness")
+            writer.write(b"\x88\x02\x03\xe8")
+            await reader.readexactly(8)  # its Close
+
+    seen = []
+    async with raw_server(handler) as url:
+        cat = await Wscat.start(url, "--ping-interval", "0.1", "--ping-timeout", "10")
+        await cat.end(0, close_input=False, within=LIMIT)
+    expect(len(set(seen)) == pings, seen)
+
+
 async def slow_reader():
     """A full pipe is no silence: whoever reads late misses nothing."""
 
@@ -764,6 +787,7 @@ def main():
     check("wscat's reader leaves", broken_pipe)
     check("wscat's reader is slow", slow_reader)
     check("wscat notices a stopped server", silent_server, 1, 1.5)
+    check("wscat finds its answer among heartbeats", heartbeats)
     print(f"{failures} failed")
     return int(failures > 0)
 

@@ -170,6 +170,22 @@ def check_handshake(address, pid):
     until(lambda: threads(pid) == 1, 10)
 
 
+def check_heartbeats(address, pid):
+    """Pongs that nobody asked for, right behind those that answer, do not hide them."""
+    peer, pings = member(address), []
+    try:
+        while len(pings) < 4:
+            opcode, payload = peer.next()
+            if opcode == 9:
+                pings.append(payload)
+                peer.socket.sendall(Peer.frame(10, payload) + Peer.frame(10, b"liveness"))
+        peer.socket.shutdown(socket.SHUT_RDWR)
+    except (OSError, ValueError):
+        pass  # it was given up
+    check("a peer that sends Pongs unasked is pinged on", len(set(pings)) == 4, f"{len(pings)} Pings")
+    until(lambda: threads(pid) == 1, 10)
+
+
 def check_stalled(address, pid):
     """One member stops reading while two others talk, in small messages and in large ones."""
     speaker, listener = member(address), Reader(member(address))
@@ -287,6 +303,7 @@ def main(binary):
     try:
         host, port = server.stdout.readline().split("/")[2].split(":")
         check_handshake((host, int(port)), server.pid)
+        check_heartbeats((host, int(port)), server.pid)
         check_stalled((host, int(port)), server.pid)
         check_slow((host, int(port)), server.pid)
     finally:

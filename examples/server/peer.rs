@@ -82,12 +82,20 @@ struct Line {
     /// space in the queue. That nothing more is heard is not the peer's fault then: if it does not
     /// read either, a write takes too long.
     heard: AtomicU64,
-    /// The last Pong that may answer a Ping of ours, and when it came. In the queue it would be late
-    /// for having come behind the messages there.
-    pong: Mutex<Option<([u8; 8], Duration)>>,
+    /// In the queue it would be late for having come behind the messages there.
+    pong: Mutex<Pong>,
 }
 
 const DEAF: u64 = u64::MAX;
+
+/// The Pong that answers our last Ping. No other is kept: a peer may send one unasked (RFC 6455
+/// section 5.5.3), and right behind the answer, before the writing thread has looked.
+#[derive(Clone, Copy)]
+enum Pong {
+    Unasked,
+    Awaited([u8; 8]),
+    Came([u8; 8], Duration),
+}
 
 /// What a writing thread is asked to do.
 enum Item {
@@ -127,6 +135,20 @@ impl Outbox {
         let _ = self.queue.send(item);
         self.line.hear();
     }
+
+    /// Tells of the Pong that is awaited, and of no other.
+    fn pong(&self, payload: &[u8]) {
+        let mut pong = self.line.pong();
+        match *pong {
+            Pong::Awaited(awaited) if awaited == *payload => {
+                *pong = Pong::Came(awaited, self.line.clock.now());
+            }
+            _ => return,
+        }
+        drop(pong);
+        // Where there is no space, the writing thread is about to look anyway.
+        let _ = self.queue.try_send(Item::Pong);
+    }
 }
 
 /// Carries on an open connection, on this thread and one more, until a Close has passed each way
@@ -142,7 +164,7 @@ pub fn converse(
     let (mut receiver, sender) = connection.split();
     let (queue, items) = mpsc::sync_channel(service.queue());
     let (waiting, heard) = (AtomicUsize::new(0), AtomicU64::new(0));
-    let (socket, pong) = (Arc::clone(socket), Mutex::new(None));
+    let (socket, pong) = (Arc::clone(socket), Mutex::new(Pong::Unasked));
     let line = Arc::new(Line { socket, waiting, clock, heard, pong });
     let outbox = Outbox { queue, line: Arc::clone(&line) };
     let writer = Writer { sender, timers, items, line, service };
@@ -208,14 +230,7 @@ fn read(
             (Event::Binary(data), Some(member)) => member.binary(&data),
             (Event::Text(text), None) => outbox.put(Item::Message(Prepared::text(&text))),
             (Event::Binary(data), None) => outbox.put(Item::Message(Prepared::binary(&data))),
-            (Event::Pong(payload), _) => {
-                // Eight bytes are what our Pings have; the timers know if it is one of them.
-                if let Ok(payload) = (*payload).try_into() {
-                    *outbox.line.pong() = Some((payload, outbox.line.clock.now()));
-                    // Where there is no space, the writing thread is about to look anyway.
-                    let _ = outbox.queue.try_send(Item::Pong);
-                }
-            }
+            (Event::Pong(payload), _) => outbox.pong(&payload),
             (Event::Close(_) | Event::Failed(_), _) => {
                 return owed.into_iter().for_each(|reply| outbox.put(Item::Owed(Box::new(reply))));
             }
@@ -225,7 +240,7 @@ fn read(
 }
 
 impl Line {
-    fn pong(&self) -> MutexGuard<'_, Option<([u8; 8], Duration)>> {
+    fn pong(&self) -> MutexGuard<'_, Pong> {
         self.pong.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -291,8 +306,11 @@ impl Writer {
                 Ok(Item::Pong) | Err(RecvTimeoutError::Timeout) => {}
             }
             let now = self.line.clock.now();
-            let pong = self.line.pong().take();
-            let round_trip = pong.and_then(|(payload, at)| self.timers.pong(&payload, at));
+            let pong = *self.line.pong();
+            let round_trip = match pong {
+                Pong::Came(payload, at) => self.timers.pong(&payload, at), // once
+                Pong::Unasked | Pong::Awaited(_) => None,
+            };
             if let (Some(time), Service::Chat) = (round_trip, self.service) {
                 let _ = self.sender.send_text(&room::round_trip(time), &mut out);
                 self.timers.active(now);
@@ -300,7 +318,11 @@ impl Writer {
             self.timers.heard(self.line.heard());
             match self.timers.poll(now) {
                 Due::Nothing => {}
-                Due::Ping(payload) => drop(self.sender.ping(&payload, &mut out)),
+                Due::Ping(payload) => {
+                    // Before it is written: its Pong may be here at once.
+                    *self.line.pong() = Pong::Awaited(payload);
+                    let _ = self.sender.ping(&payload, &mut out);
+                }
                 Due::Close(_) => {
                     let _ = self.sender.close(CloseCode::GOING_AWAY, "idle", &mut out);
                     self.timers.phase(Phase::Closing, now);

@@ -15,7 +15,7 @@ pub(crate) enum Input {
     Slot,
 }
 
-/// What the reading thread has to tell.
+/// What the reading thread has to tell, and what it is told.
 #[derive(Default)]
 pub(crate) struct Slot {
     /// Bytes came.
@@ -25,7 +25,10 @@ pub(crate) struct Slot {
     /// Nobody wants the output any more.
     pub(crate) unwanted: bool,
     pub(crate) reply: Option<Reply>,
-    /// The last Pong that may answer a Ping of ours, by its length.
+    /// The last Ping, told by the main thread before it is written: its Pong may be here at once.
+    pub(crate) ping: Option<[u8; 8]>,
+    /// The Pong that answers it. No other is kept: a server may send one unasked (RFC 6455 section
+    /// 5.5.3), and right behind the answer, before the main thread has looked.
     pub(crate) pong: Option<[u8; 8]>,
     /// The transport has ended.
     pub(crate) ended: Option<Receiver>,
@@ -66,7 +69,9 @@ pub(crate) fn read(mut socket: TcpStream, mut receiver: Receiver, mut early: Vec
                         (Some(older), Some(newer)) => Some(older.merge(newer)),
                         (older, newer) => newer.or(older),
                     };
-                    slot.pong = pong.or(slot.pong.take());
+                    if pong.is_some() && pong == slot.ping {
+                        slot.pong = pong;
+                    }
                 });
             }
             printed = printed.and_then(|()| match event {

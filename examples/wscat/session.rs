@@ -42,7 +42,10 @@ impl Session {
                 return self.end(receiver);
             }
             match self.timers.poll(now) {
-                Due::Ping(payload) => drop(self.sender.ping(&payload, &mut self.out)),
+                Due::Ping(payload) => {
+                    lock(&self.slot).ping = Some(payload);
+                    let _ = self.sender.ping(&payload, &mut self.out);
+                }
                 Due::Abort(Timeout::Pong) => {
                     return Err(Failure(4, "the server is silent: no answer to a ping".into()));
                 }
@@ -71,7 +74,8 @@ impl Session {
     /// What the reading thread has told since; its half, when the transport has ended.
     fn take_news(&mut self, now: Duration) -> Option<Receiver> {
         let mut slot = lock(&self.slot);
-        let left = Slot { printing: slot.printing, unwanted: slot.unwanted, ..Slot::default() };
+        let (printing, unwanted, ping) = (slot.printing, slot.unwanted, slot.ping);
+        let left = Slot { printing, unwanted, ping, ..Slot::default() };
         let news = mem::replace(&mut *slot, left);
         drop(slot);
         self.printing = news.printing;
