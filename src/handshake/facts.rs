@@ -371,7 +371,7 @@ pub(super) fn subprotocols<'a>(
     head: &'a [u8],
 ) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
     let is_offered = facts.subprotocols.is_present();
-    let fields = super::head::Fields::new(if is_offered { head } else { &[] }, facts.fields);
+    let fields = super::fields::Fields::new(if is_offered { head } else { &[] }, facts.fields);
     fields
         .filter(|(name, _)| Name::of(name.as_bytes()) == Name::Protocol)
         .flat_map(|(_, value)| list::elements(value))

@@ -5,8 +5,8 @@
 //!
 //! Invariant: `wire` is zero or more complete field lines.
 
-use super::class::is_control;
-use super::head::trim;
+use super::class::first_control;
+use super::fields::trim;
 use super::list::is_token;
 use alloc::vec::Vec;
 use core::fmt;
@@ -111,7 +111,7 @@ impl FieldLines {
 /// "Field values containing CR, LF, or NUL characters are invalid and dangerous" (RFC 9110
 /// section 5.5). Whitespace around a value would not be part of it for the receiver.
 pub(super) fn check_value(value: &[u8]) -> Result<(), FieldError> {
-    if value.iter().any(|&byte| is_control(byte)) || trim(value) != value {
+    if first_control(value).is_some() || trim(value) != value {
         return Err(FieldError::Value);
     }
     Ok(())

@@ -7,7 +7,7 @@
 //! than [`MAX_EMPTY`] empty places between them.
 
 use super::class::{is_token_byte, token_len};
-use super::head::{trim, trim_start};
+use super::fields::{trim, trim_start};
 use alloc::borrow::Cow;
 use alloc::string::String;
 

@@ -54,6 +54,8 @@ mod facts;
 #[cfg(feature = "alloc")]
 mod field;
 #[cfg(feature = "alloc")]
+mod fields;
+#[cfg(feature = "alloc")]
 mod head;
 #[cfg(feature = "http")]
 mod http;
@@ -95,7 +97,7 @@ pub use self::{
     error::{AcceptError, RequestError, ResponseError},
     extensions::{Extension, Params},
     field::FieldError,
-    head::Fields,
+    fields::Fields,
     offer::Offer,
     parts::{PseudoHeaders, RequestParts, ResponseParts},
     refusal::Refusal,

@@ -5,7 +5,7 @@
 //!
 //! Invariant: every name in `lines` is in lower case.
 
-use super::head::Fields;
+use super::fields::Fields;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;

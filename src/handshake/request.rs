@@ -9,7 +9,7 @@
 use super::authority::Authority;
 use super::extensions::{Extension, Extensions};
 use super::facts::{self, RequestFacts};
-use super::head::Fields;
+use super::fields::Fields;
 use super::name::Name;
 use super::origin::Origins;
 use alloc::borrow::Cow;

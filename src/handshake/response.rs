@@ -8,7 +8,8 @@
 use super::class::{decimal, digit_of};
 use super::error::ResponseError;
 use super::extensions::{self, Extensions};
-use super::head::{Fields, Lines, Span};
+use super::fields::Fields;
+use super::head::{Lines, Span};
 use super::list::{List, elements, is_protocol, is_token};
 use super::name::Name;
 use alloc::borrow::Cow;
