@@ -91,6 +91,16 @@ impl Assembler {
         self.draft.release().or_else(|| leave(&mut self.bytes))
     }
 
+    /// Whether none of its bytes has come, and they need not be inflated.
+    pub(crate) fn is_untouched(&self) -> bool {
+        !self.compressed && self.draft.len() == 0 && self.bytes.is_empty()
+    }
+
+    /// Leaves its room to the next one. It is untouched.
+    pub(crate) fn vacate(&mut self) {
+        self.bytes = self.release().unwrap_or_default();
+    }
+
     /// How many bytes the frames so far have declared.
     pub(crate) const fn len(&self) -> u64 {
         self.len

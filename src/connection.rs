@@ -99,7 +99,7 @@ impl Connection {
         input: &mut &'b mut [u8],
         out: &mut BytesMut,
     ) -> Option<Event<'b>> {
-        if !self.sender.pending() {
+        if !self.sender.pending() || !self.sender.has_room(out) {
             // Each returns by itself, so that an event is built where the caller looks at it.
             match Single::kind(input) {
                 Some(Kind::Binary) => {
@@ -135,6 +135,9 @@ impl Connection {
         out: &mut BytesMut,
     ) -> (Option<Event<'b>>, &'b mut [u8]) {
         self.sender.flush(out);
+        if self.receiver.is_done(input) {
+            return (None, input);
+        }
         let event = self.receiver.receive_any(&mut input);
         if let Some(event) = &event {
             self.answer(event, out);

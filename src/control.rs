@@ -35,10 +35,11 @@ impl Control {
     /// Adds the next piece of a payload whose length was let in.
     pub(crate) fn extend(&mut self, piece: &[u8]) {
         debug_assert!(piece.len() <= MAX_CONTROL_PAYLOAD.saturating_sub(self.len.into()));
-        let room = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
-        for (slot, byte) in room.iter_mut().zip(piece) {
-            *slot = *byte;
-            self.len = self.len.saturating_add(1);
+        let start = usize::from(self.len);
+        let end = start.saturating_add(piece.len());
+        if let Some(room) = self.bytes.get_mut(start..end) {
+            room.copy_from_slice(piece);
+            self.len = u8::try_from(end).unwrap_or(u8::MAX);
         }
     }
 }

@@ -344,7 +344,7 @@ impl Sender {
     /// Writes the Pong that was held back, if `out` holds no more than [`Config::high_water`] now.
     #[inline]
     pub fn flush(&mut self, out: &mut BytesMut) {
-        if self.held.is_some() && out.len() <= self.high_water {
+        if self.pending() && self.has_room(out) {
             if let Some(payload) = self.held.take() {
                 self.write(true, false, Opcode::Pong, &payload, out);
             }
@@ -354,6 +354,13 @@ impl Sender {
     /// Whether a Pong is held back.
     pub const fn pending(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Whether a Pong that is held back may go out. Cold, so that a message waits for the first
+    /// answer alone: whether there is one.
+    #[cold]
+    pub(crate) fn has_room(&self, out: &BytesMut) -> bool {
+        out.len() <= self.high_water
     }
 
     /// Whether messages may be sent: no Close has passed, either way, and nothing failed. Where it

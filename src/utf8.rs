@@ -160,6 +160,10 @@ fn may_go_on(tail: &[u8]) -> bool {
 /// Where the first byte of `text` stands that no UTF-8 has there.
 #[cold]
 fn impossible(text: &[u8]) -> usize {
+    #[cfg(feature = "simdutf8")]
+    let valid =
+        simdutf8::compat::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
+    #[cfg(not(feature = "simdutf8"))]
     let valid = core::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
     valid.saturating_add(possible(text.get(valid..).unwrap_or_default()))
 }

@@ -10,7 +10,7 @@ use common::{connection, frame_to, streamed};
 use counting::counted;
 use sockless::frame::Opcode;
 use sockless::handshake::{Accept, Asked, Server};
-use sockless::{Config, Connection, Event, Role, Want};
+use sockless::{Config, Connection, Event, Pool, Role, Want};
 use std::sync::Arc;
 
 /// Bytes that `work` leaves held, the peak above the start, and the calls of the allocator.
@@ -163,6 +163,46 @@ fn an_unfinished_message_has_no_more_room_than_the_limit() {
             let (_, peak, _) =
                 measured(|| assert_eq!(feed(&mut end, &mut wire, size, &mut out), 0));
             assert!(peak <= 1_000_100 + 512, "{peak} by {size}");
+        }
+    }
+}
+
+/// As where a peer writes the two apart; fragments of nothing before it change nothing.
+#[test]
+fn a_message_that_comes_behind_its_header_is_lent() {
+    for role in [Role::Server, Role::Client] {
+        for opcode in [Opcode::Text, Opcode::Binary] {
+            for before in [0, 2] {
+                let payload = "é".repeat(500).into_bytes();
+                let (mut wire, mut last) = (Vec::new(), opcode);
+                for _ in 0..before {
+                    wire.extend(frame_to(role, false, last, b""));
+                    last = Opcode::Continuation;
+                }
+                wire.extend(frame_to(role, true, last, &payload));
+                let at = wire.len() - payload.len();
+                let (mut end, mut out) = (connection(role, Config::default()), BytesMut::new());
+                let (mut pool, mut clones) = (Pool::new(), [wire.clone(), wire.clone()]);
+                end.borrow_from(&mut pool);
+                let mut in_two = |end: &mut Connection, wire: &mut [u8]| {
+                    let (first, second) = wire.split_at_mut(at + 1);
+                    assert!(end.receive(&mut &mut first[..], &mut out).is_none());
+                    let event = end.receive(&mut &mut second[..], &mut out).unwrap();
+                    end.recycle(event);
+                };
+                in_two(&mut end, &mut clones[0]);
+                let (header, rest) = wire.split_at_mut(at);
+                assert!(end.receive(&mut &mut header[..], &mut BytesMut::new()).is_none());
+                let event = end.receive(&mut &mut rest[..], &mut BytesMut::new());
+                assert!(match &event {
+                    Some(Event::Text(text)) => text.is_borrowed() && text.as_bytes() == payload,
+                    Some(Event::Binary(data)) => data.is_borrowed() && **data == *payload,
+                    _ => false,
+                });
+                // Nor is the room gone that was lent for it.
+                let (_, _, calls) = measured(|| in_two(&mut end, &mut clones[1]));
+                assert_eq!(calls, 0);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use bytes::BytesMut;
 use common::{connection, frame_to, streamed};
 use sockless::frame::{Kind, Opcode};
-use sockless::{Connection, Event, Role};
+use sockless::{Connection, Event, ProtocolError, Role};
 
 /// What comes out, fed in pieces of `size`: each chunk's bytes and what was still to come then.
 fn chunks(connection: &mut Connection, wire: &[u8], size: usize) -> Vec<(Vec<u8>, Option<u64>)> {
@@ -52,6 +52,25 @@ fn of_a_fragmented_message_only_its_last_frame_tells() {
     // The wire, four bytes at a time: 02 03 o n, e 00 00 80, 05 t h r, e e.
     let wanted = [("on", None), ("e", None), ("thr", Some(2)), ("ee", Some(0))];
     assert_eq!(told, wanted.map(|(data, to_come)| (data.to_owned(), to_come)));
+}
+
+/// It must not be passed on as if that were all of it.
+#[test]
+fn of_a_text_that_breaks_off_nothing_is_known_to_come() {
+    for len in [1, 125, 300, 70_000] {
+        let text = [&vec![b'a'; len][..], b"\xff", &vec![b'a'; len]].concat();
+        let mut wire = frame_to(Role::Server, true, Opcode::Text, &text);
+        let (mut server, mut out) = (connection(Role::Server, streamed()), BytesMut::new());
+        assert!(server.receive(&mut &mut [][..], &mut out).is_none());
+        let mut input = &mut wire[..];
+        let Some(Event::Chunk(chunk)) = server.receive(&mut input, &mut out) else { panic!() };
+        assert_eq!((chunk.data.len(), chunk.first, chunk.last), (len, true, false));
+        // The input goes on where the chunk ends, by which an `Inbox` finds it.
+        assert_eq!((server.to_come(), input.len()), (None, len + 1));
+        let failed = Event::Failed(ProtocolError::InvalidUtf8);
+        assert_eq!(server.receive(&mut input, &mut out), Some(failed));
+        assert!(server.receive(&mut input, &mut out).is_none() && input.is_empty());
+    }
 }
 
 #[test]

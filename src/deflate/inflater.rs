@@ -242,7 +242,7 @@ impl Inflater {
         };
         let wanted = input.len().saturating_mul(density).saturating_add(SLOW);
         if spare::room(message) < wanted.min(most) {
-            let more = wanted.saturating_add(SLOW).max(size(self.inflated));
+            let more = wanted.saturating_add(SLOW).max(message.len());
             message.reserve_exact(more.min(most));
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: the events depend on the bytes alone, never on how they were cut into inputs.
 
+mod controls;
 mod lending;
 mod streaming;
 
@@ -15,7 +16,7 @@ use crate::compression::Inflation;
 use crate::config::{Config, Delivery};
 use crate::control::Control;
 use crate::error::ProtocolError;
-use crate::event::{Chunk, Close, Event};
+use crate::event::{Chunk, Event};
 use crate::frame::{Expect, Header, Kind, MAX_HEADER, Opcode};
 use crate::mask::Mask;
 use crate::role::Role;
@@ -139,7 +140,7 @@ impl Receiver {
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
         if let Some(kind) = Single::kind(input) {
             if let Some(single) = self.single(input) {
-                return Some(self.whole(kind, single));
+                return Some(self.whole(kind, Mask::new(single.key), single.payload));
             }
         }
         self.receive_any(input)
@@ -154,8 +155,7 @@ impl Receiver {
     }
 
     /// The event of a message that lies whole in the input: it is unmasked there.
-    fn whole<'b>(&mut self, kind: Kind, Single { key, payload }: Single<'b>) -> Event<'b> {
-        let mut mask = Mask::new(key);
+    fn whole<'b>(&mut self, kind: Kind, mut mask: Mask, payload: &'b mut [u8]) -> Event<'b> {
         match kind {
             Kind::Binary => {
                 mask.unmask(payload);
@@ -175,8 +175,17 @@ impl Receiver {
         Event::Failed(error)
     }
 
+    /// Whether nothing is left and nothing under way, as where nearly every read ends.
+    #[inline]
+    pub(crate) fn is_done(&self, input: &[u8]) -> bool {
+        input.is_empty() && self.below > 0
+    }
+
     #[inline(never)]
     pub(crate) fn receive_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Event<'b>> {
+        if self.is_done(input) {
+            return None;
+        }
         let result = match self.ended {
             Ended::No => self.advance(input),
             Ended::Failing(error) => Err(error),
@@ -329,8 +338,7 @@ impl Receiver {
             match self.config.delivery {
                 Delivery::Whole => {
                     self.stage = START;
-                    let (key, payload) = (header.mask.unwrap_or_default(), take(input, size));
-                    return Ok(Some(self.whole(kind, Single { key, payload })));
+                    return Ok(Some(self.whole(kind, mask, take(input, size))));
                 }
                 Delivery::Streamed => {
                     let payload = input.get_mut(..size).unwrap_or_default();
@@ -360,15 +368,30 @@ impl Receiver {
         Ok(None)
     }
 
+    /// A message whose header came by itself: all of it is here now, and is handed out where it
+    /// lies.
+    #[cold]
+    fn lend<'b>(&mut self, mask: Mask, payload: &'b mut [u8]) -> Option<Event<'b>> {
+        self.stage = START;
+        let mut message = self.message.take()?;
+        let kind = message.kind;
+        message.vacate();
+        self.put_away(message);
+        Some(self.whole(kind, mask, payload))
+    }
+
     /// Adds what there is of a data frame to its message; the message, when that completes it.
     fn assemble<'b>(
         &mut self,
         left: u64,
         mut mask: Mask,
         fin: bool,
-        input: &mut &mut [u8],
+        input: &mut &'b mut [u8],
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         let Some(message) = &mut self.message else { return Ok(None) };
+        if let (true, Some(size)) = (fin && message.is_untouched(), within(input, left)) {
+            return Ok(self.lend(mask, take(input, size)));
+        }
         let piece = take(input, at_most(input, left));
         let left = left.saturating_sub(piece.len() as u64);
         if message.compressed {
@@ -392,66 +415,6 @@ impl Receiver {
         };
         self.put_away(message);
         Ok(Some(event))
-    }
-
-    /// A control frame begins: handed out at once when it lies whole in the input.
-    fn begin_control<'b>(
-        &mut self,
-        header: Header,
-        input: &mut &'b mut [u8],
-    ) -> Result<Option<Event<'b>>, ProtocolError> {
-        let mut mask = header.mask.map_or(Mask::NONE, Mask::new);
-        if let Some(size) = within(input, header.len) {
-            self.stage = START;
-            let payload = take(input, size);
-            mask.unmask(payload);
-            return Ok(Some(match header.opcode {
-                Opcode::Close => self.closed(payload)?,
-                Opcode::Ping => Event::Ping(payload.into()),
-                _ => Event::Pong(payload.into()),
-            }));
-        }
-        // The header of a control frame over 125 bytes was refused.
-        let left = u8::try_from(header.len).unwrap_or(u8::MAX);
-        self.control = Some(Box::new(Control::EMPTY));
-        self.stage = Stage::Control { left, mask, opcode: header.opcode };
-        Ok(None)
-    }
-
-    /// Adds what there is of a control frame; its event, when that completes it.
-    fn gather<'b>(
-        &mut self,
-        left: u8,
-        mut mask: Mask,
-        opcode: Opcode,
-        input: &mut &mut [u8],
-    ) -> Result<Option<Event<'b>>, ProtocolError> {
-        let piece = take(input, at_most(input, u64::from(left)));
-        mask.unmask(piece);
-        if let Some(control) = &mut self.control {
-            control.extend(piece);
-        }
-        let left = left.saturating_sub(u8::try_from(piece.len()).unwrap_or(u8::MAX));
-        if left > 0 {
-            self.stage = Stage::Control { left, mask, opcode };
-            return Ok(None);
-        }
-        self.stage = START;
-        let payload = self.control.take().map_or_else(Default::default, |held| held.to_vec());
-        Ok(Some(match opcode {
-            Opcode::Close => self.closed(&payload)?.into_owned(),
-            Opcode::Ping => Event::Ping(payload.into()),
-            _ => Event::Pong(payload.into()),
-        }))
-    }
-
-    /// The peer's Close is in. Its body is kept for [`eof`](Self::eof).
-    fn closed<'b>(&mut self, body: &'b [u8]) -> Result<Event<'b>, ProtocolError> {
-        let (code, reason) = close::parse(body)?;
-        self.end(Ended::Closed);
-        self.control = Control::new(body).filter(|_| !body.is_empty()).map(Box::new);
-        let code = code.unwrap_or(CloseCode::NO_STATUS);
-        Ok(Event::Close(Close { code, reason: reason.into() }))
     }
 }
 

@@ -16,8 +16,8 @@ use sockless::handshake::{Accept, Answer, Asked, Client, Server};
 use sockless::mask::Mask;
 use sockless::{Chunk, Connection, Event, Inbox, Prepared};
 use sockless_instructions::{
-    Aligned, KEY, OFFER, REQUEST, asking, client, compressed, compressing, config, fragments,
-    frame, noise, offering, output, records, server, streaming, warm,
+    Aligned, KEY, OFFER, REQUEST, asking, client, compressed, compressing, config, congested,
+    fragments, frame, noise, offering, output, records, server, streaming, warm,
 };
 use std::hint::black_box;
 use std::sync::Arc;
@@ -207,12 +207,47 @@ fn streamed_mixed(len: usize) -> Given {
     next(given(streaming(), &frame(Opcode::Text, true, &text(len))))
 }
 
+fn streamed_binary(len: usize) -> Given {
+    next(given(streaming(), &frame(Opcode::Binary, true, &noise(len))))
+}
+
 // All of a message in one read, handed out as one chunk.
 #[library_benchmark]
+#[bench::binary16(args = (16), setup = streamed_binary)]
 #[bench::mixed1024(args = (1024), setup = streamed_mixed)]
 fn receive_chunk((mut connection, mut bytes, mut out): Given) -> Given {
     let event = connection.receive(&mut black_box(bytes.bytes()), &mut out);
     assert!(matches!(black_box(event), Some(Event::Chunk(chunk)) if chunk.first && chunk.last));
+    (connection, bytes, out)
+}
+
+/// A Pong waits for the output to be written.
+fn behind_a_pong(len: usize) -> Given {
+    let ping = frame(Opcode::Ping, true, b"ping");
+    let (mut connection, bytes, mut out) =
+        given(congested(), &frame(Opcode::Binary, true, &noise(len)));
+    out.extend_from_slice(b"unwritten");
+    assert!(connection.receive(&mut &mut ping.clone()[..], &mut out).is_some());
+    assert!(connection.receive(&mut &mut [][..], &mut out).is_none() && connection.pending());
+    (connection, bytes, out)
+}
+
+/// The header has come by itself.
+fn behind_its_header(len: usize) -> Given {
+    let mut frame = frame(Opcode::Binary, true, &noise(len));
+    let payload = frame.split_off(frame.len() - len);
+    let (mut connection, bytes, mut out) = next(given(server(), &payload));
+    assert!(connection.receive(&mut &mut frame[..], &mut out).is_none());
+    (connection, bytes, out)
+}
+
+// Once, for the call that finds no more takes several times as long.
+#[library_benchmark]
+#[bench::pong16(args = (16), setup = behind_a_pong)]
+#[bench::header1024(args = (1024), setup = behind_its_header)]
+fn receive_behind((mut connection, mut bytes, mut out): Given) -> Given {
+    let event = connection.receive(&mut black_box(bytes.bytes()), &mut out);
+    assert!(matches!(black_box(event), Some(Event::Binary(data)) if data.is_borrowed()));
     (connection, bytes, out)
 }
 
@@ -412,6 +447,7 @@ library_benchmark_group!(
         receive_pieces,
         receive_fragments,
         receive_chunk,
+        receive_behind,
         receive_inbox,
         receive_ping,
         pass_on,

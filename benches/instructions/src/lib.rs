@@ -159,6 +159,13 @@ pub fn streaming() -> Connection {
     Connection::server(Arc::new(config))
 }
 
+/// A server that holds each Pong back until all is written.
+pub fn congested() -> Connection {
+    let mut config = Config::default();
+    config.high_water = 0;
+    Connection::server(Arc::new(config))
+}
+
 /// A server that takes any number of fragments.
 pub fn patient() -> Connection {
     let mut config = Config::default();
