@@ -56,9 +56,9 @@
 //!
 //! # The contract
 //!
-//! * **Your buffers.** A message that lies whole in `input` is unmasked there and handed out as a
-//!   borrow of it, never of the connection. What spans reads is copied once, into a buffer of its
-//!   own, which a loop can lend ([`Pool`]), and handed out owned.
+//! * **Your buffers.** A message in one frame whose payload lies whole in `input` is unmasked there
+//!   and handed out as a borrow of it, never of the connection. What spans reads is copied once,
+//!   into a buffer of its own, which a loop can lend ([`Pool`]), and handed out owned.
 //! * **Input is wholly consumed**: loop until `None`, also when the input is empty already. How the
 //!   bytes were chopped changes nothing.
 //! * **A failure is an event**, the last one. What came before it comes out first, and its Close is

@@ -224,6 +224,14 @@ fn a_receiver_needs_no_sender() {
         }
         assert_eq!(matches!(event, Some(Event::Failed(ProtocolError::InvalidUtf8))), seen == 3);
     }
+    // One message a read.
+    let (mut receiver, _) = connection(Role::Server, Config::default()).split();
+    for _ in 0..3 {
+        let mut read = frame_to(Role::Server, true, Opcode::Text, b"hi");
+        let mut input = &mut read[..];
+        assert_eq!(receiver.receive(&mut input), Some(Event::Text("hi".into())));
+        assert_eq!(receiver.receive(&mut input), None);
+    }
 }
 
 // req: W5.5.3-02
