@@ -384,8 +384,9 @@
 //! answers have a queue of their own, put the replies into that, or send what is in it first.
 //!
 //! [`Keepalive`](crate::Keepalive) goes with the half that sends, since that writes what is due and
-//! knows when a Close has passed; the other tells it when it has read, and of Pongs. At the end
-//! [`Receiver::eof`](crate::Receiver::eof) has the peer's code and reason,
+//! knows when a Close has passed; the other tells it when it has read, and of Pongs: of each, or in
+//! a slot of the one that is awaited, since one that nobody asked for may come behind it. At the
+//! end [`Receiver::eof`](crate::Receiver::eof) has the peer's code and reason,
 //! [`Sender::eof`](crate::Sender::eof) whether it ended cleanly. `examples/server/peer.rs` does so
 //! on two threads.
 //!
