@@ -9,6 +9,7 @@ tells whether all held.
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -35,23 +36,27 @@ def check(name, passed, detail=""):
 
 @contextlib.contextmanager
 def board(folder):
-    """The running board: the port of its line, and the path of its monitor."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monitor = os.path.join(folder, "monitor")
+    """The running board: the port of its line, and its monitor."""
+    path = os.path.join(folder, "monitor")
     process = subprocess.Popen([
         "qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-kernel", ELF,
-        "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off",
-        "-monitor", f"unix:{monitor},server=on,wait=off",
+        "-serial", "tcp:127.0.0.1:0,server=on,wait=off",
+        "-monitor", f"unix:{path},server=on,wait=off",
     ])
     try:
         deadline = time.monotonic() + 20
-        while not os.path.exists(monitor):
-            if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit("the board does not start")
-            time.sleep(0.05)
-        yield port, monitor
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(20)
+            while monitor.connect_ex(path):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    sys.exit("the board does not start")
+                time.sleep(0.05)
+            # It is there before the line is, and answers only once the whole board runs.
+            monitor.sendall(b"info chardev\n")
+            said = b""
+            while not (line := re.search(rb"serial0: .*tcp:127\.0\.0\.1:(\d+),", said)):
+                said += monitor.recv(4096) or sys.exit("the monitor has ended")
+            yield int(line[1]), monitor
     finally:
         process.kill()
         process.wait()
@@ -108,15 +113,12 @@ def wscat(port):
 def stack(monitor, folder, start):
     """How deep the stack ever was: below is what the start-up code left there."""
     dump = os.path.join(folder, "ram")
-    with socket.socket(socket.AF_UNIX) as line:
-        line.connect(monitor)
-        line.settimeout(5)
-        line.sendall(f"pmemsave {RAM:#x} {RAM_SIZE} \"{dump}\"\n".encode())
-        deadline = time.monotonic() + 5
-        while not (os.path.exists(dump) and os.path.getsize(dump) == RAM_SIZE):
-            if time.monotonic() > deadline:
-                sys.exit("the monitor gives no memory")
-            time.sleep(0.05)
+    monitor.sendall(f"pmemsave {RAM:#x} {RAM_SIZE} \"{dump}\"\n".encode())
+    deadline = time.monotonic() + 20
+    while not (os.path.exists(dump) and os.path.getsize(dump) == RAM_SIZE):
+        if time.monotonic() > deadline:
+            sys.exit("the monitor gives no memory")
+        time.sleep(0.05)
     with open(dump, "rb") as file:
         memory = file.read()
     while memory[start:start + 4] == UNTOUCHED:
