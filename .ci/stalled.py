@@ -28,7 +28,7 @@ class Peer:
     """A WebSocket client of a few lines: whole frames, masked with zeros."""
 
     def __init__(self, address, path="/chat", origin="", extra=b"", receive_buffer=None):
-        self.socket = socket.socket()
+        self.socket, self.sending = socket.socket(), threading.Lock()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(20)
@@ -52,7 +52,9 @@ class Peer:
         return bytes([0x80 | opcode]) + length + bytes(4) + payload
 
     def send(self, opcode, payload=b""):
-        self.socket.sendall(self.frame(opcode, payload))
+        """A frame in one piece: a `Reader` answers pings in the midst of what another thread sends."""
+        with self.sending:
+            self.socket.sendall(self.frame(opcode, payload))
 
     def next(self):
         """The next frame as (opcode, payload)."""
