@@ -69,8 +69,13 @@ impl<'r> Accept<'r> {
     /// Chooses the first of `ours`, in order of preference, that the request offers; none if it
     /// offers none of them.
     pub fn prefer(mut self, ours: &[&str]) -> Self {
-        let offered = |ours: &&str| self.request.subprotocols().find(|offer| offer == ours);
-        self.subprotocol = ours.iter().find_map(offered);
+        self.subprotocol = None;
+        let mut rest = ours;
+        for offer in self.request.subprotocols() {
+            let Some(place) = rest.iter().position(|ours| *ours == offer) else { continue };
+            rest = rest.get(..place).unwrap_or_default();
+            self.subprotocol = Some(offer);
+        }
         self
     }
 
