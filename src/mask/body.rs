@@ -200,8 +200,9 @@ pub(super) fn goes_back(place: *const u8, len: usize) -> bool {
     len >= MANY && (len >= 2 * MANY || place as usize % LINE != 0)
 }
 
-/// More than [`SHORT`] bytes: few vectors from both ends, or few bytes in steps; else the first
-/// vector, the last, and between them an aligned body, with `BACK` from the last byte on.
+/// More than [`SHORT`] bytes: few vectors from both ends, or few bytes in steps, as a text that is
+/// not ASCII; else the first vector, the last, and between them an aligned body, with `BACK` from
+/// the last byte on.
 ///
 /// # Safety
 /// As for [`longer`], and what `V` needs; with `BACK` at least [`MANY`] bytes.
@@ -235,11 +236,20 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
             return true;
         }
         debug_assert!(len >= 5 * V::LEN);
+        let last = len - V::LEN;
+        let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
+        if VERDICT && !BACK && !joined(load::<V, 4>(V::splat(key), from)).is_ascii() {
+            // Most texts that are not ASCII show it here, and no verdict is needed of the rest.
+            // They are read again at once, to be validated, in steps from the first byte on, so
+            // they are stored in such steps: a load is served by one store, or waits for both.
+            if Body::<V, false, COPY>::new(key, from, to, len).forth(0, len) != len {
+                tail.store(to.add(last));
+            }
+            return false;
+        }
         // How far the stores are from being aligned. The address is only looked at.
         let start = (to as usize).wrapping_neg() % V::LEN;
-        let last = len - V::LEN;
         let head = V::load(from).xor(V::splat(key));
-        let tail = V::load(from.add(last)).xor(V::splat(turned(key, last)));
         let mut body = Body::<V, VERDICT, COPY>::new(turned(key, start), from, to, len);
         body.see([head, tail]);
         if !BACK && start == 0 {
@@ -253,7 +263,6 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
         // finds them long stored when it comes there.
         let end = last - (last - start) % V::LEN;
         let ([next], [across]) = (body.load(start), body.load(end));
-        let second = V::load(from.add(V::LEN)).xor(V::splat(key));
         tail.store(to.add(last));
         across.store(to.add(end));
         head.store(to);
@@ -262,13 +271,6 @@ pub(super) unsafe fn long<V: Vector, const VERDICT: bool, const COPY: bool, cons
             body.back(start + V::LEN, end);
         } else {
             body.forth(start + V::LEN, end);
-            if VERDICT && !body.seen().is_ascii() {
-                // It is read again at once, to be validated, in steps that lie across the aligned
-                // stores: those would wait for the first of them, since a load is served by one
-                // store or by none. Of `MANY` bytes that wait is nothing.
-                head.store(to);
-                second.store(to.add(V::LEN));
-            }
         }
         !VERDICT || body.seen().is_ascii()
     }
