@@ -16,7 +16,8 @@ use crate::payload::leave;
 use crate::utf8::Utf8;
 use alloc::{string::String, vec::Vec};
 
-/// Bytes of a text unmasked and checked at a time: they stay in the nearest cache in between.
+/// Bytes of a text unmasked and checked at a time: they stay in the nearest cache in between, and
+/// what is stored has the time of the check to arrive, so nothing need be fetched for it.
 const BLOCK: usize = 4096;
 
 /// The text so far.

@@ -36,7 +36,7 @@ const LONG_STEPS: usize = 2 << 10;
 pub(super) const MANY: usize = 16 << 10;
 const _: () = assert!(MANY >= ALIGNED, "with `BACK` nobody asks for both");
 
-/// From this many bytes on, a copy has the lines fetched that it is to write, so many bytes ahead:
+/// Beyond this many bytes, a copy has the lines fetched that it is to write, so many bytes ahead:
 /// what a message is assembled in is far away, as a rule, and stores alone do not bring it in time.
 /// Where the machine takes no such hint, nothing is fetched.
 const FAR: usize = 4 << 10;
@@ -294,7 +294,7 @@ impl<V: Vector, const VERDICT: bool, const COPY: bool> Body<V, VERDICT, COPY> {
     unsafe fn new(key: u32, from: *const u8, to: *mut u8, len: usize) -> Self {
         // SAFETY: the caller's promise.
         let (key, seen) = unsafe { (V::splat(key), [V::splat(0); 4]) };
-        Self { key, from, to, fetches: COPY && len >= FAR, seen }
+        Self { key, from, to, fetches: COPY && len > FAR, seen }
     }
 
     /// As many whole vectors as there are from `at` on; where they end.
