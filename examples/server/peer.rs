@@ -79,8 +79,8 @@ struct Line {
     waiting: AtomicUsize,
     clock: Clock,
     /// When the peer was last heard, in milliseconds; [`DEAF`] while its reading thread waits for
-    /// space in the queue. That nothing more is heard is not the peer's fault then: if it does not
-    /// read either, a write takes too long.
+    /// space in the queue, or for its turn in the room. That nothing more is heard is not the peer's
+    /// fault then: if it does not read either, a write takes too long.
     heard: AtomicU64,
     /// In the queue it would be late for having come behind the messages there.
     pong: Mutex<Pong>,
@@ -131,9 +131,7 @@ impl Outbox {
         if let Item::Message(message) = &item {
             self.line.waiting.fetch_add(message.payload().len(), Relaxed);
         }
-        self.line.heard.store(DEAF, Relaxed);
-        let _ = self.queue.send(item);
-        self.line.hear();
+        self.line.deaf(|| drop(self.queue.send(item)));
     }
 
     /// Tells of the Pong that is awaited, and of no other.
@@ -226,8 +224,8 @@ fn read(
             owed = Some(owed.map_or(reply, |older| older.merge(reply)));
         }
         match (event, &mut member) {
-            (Event::Text(text), Some(member)) => member.text(&text),
-            (Event::Binary(data), Some(member)) => member.binary(&data),
+            (Event::Text(text), Some(member)) => outbox.line.deaf(|| member.text(&text)),
+            (Event::Binary(data), Some(member)) => outbox.line.deaf(|| member.binary(&data)),
             (Event::Text(text), None) => outbox.put(Item::Message(Prepared::text(&text))),
             (Event::Binary(data), None) => outbox.put(Item::Message(Prepared::binary(&data))),
             (Event::Pong(payload), _) => outbox.pong(&payload),
@@ -247,6 +245,13 @@ impl Line {
     fn hear(&self) {
         let now = self.clock.now().as_millis();
         self.heard.store(u64::try_from(now).unwrap_or(DEAF), Relaxed);
+    }
+
+    /// Does what keeps its reading thread from hearing.
+    fn deaf(&self, work: impl FnOnce()) {
+        self.heard.store(DEAF, Relaxed);
+        work();
+        self.hear();
     }
 
     /// When the peer was last heard, as far as that is up to the peer.
