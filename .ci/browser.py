@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -174,6 +175,15 @@ class Page:
             self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def start(options):
+    """Chromium, on the second try if need be: a machine with much else to do may be late at the first."""
+    try:
+        return webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+    except WebDriverException as error:
+        print(f"Chromium is started again: {error.msg}", flush=True)
+        return webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+
+
 @contextlib.contextmanager
 def browser():
     options = webdriver.ChromeOptions()
@@ -182,7 +192,7 @@ def browser():
         for flag in [*FLAGS, f"--user-data-dir={profile}"]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+        driver = start(options)
         try:
             driver.set_script_timeout(240)
             yield driver
@@ -205,7 +215,7 @@ def check_text(one, two, name, text):
         said = page.last_said()
         return said and said["hash"] == digest and said["id"] == sender
 
-    check(f"{name} arrives in both pages", eventually(lambda: there(two)) and there(one),
+    check(f"{name} arrives in both pages", eventually(lambda: there(two) and there(one)),
           f"{len(text.encode()):,} bytes, {time.monotonic() - started:.2f} s")
 
 
@@ -257,7 +267,8 @@ def check_names(one, two):
         box.send_keys("Ada", Keys.ENTER)
     check("a member renames itself by the keyboard, and the others see it",
           eventually(lambda: "Ada" in two.people()), ", ".join(two.people()))
-    check("both pages list both members", sorted(one.people()) == sorted(two.people()) and len(one.people()) == 2)
+    check("both pages list both members", eventually(
+        lambda: sorted(one.people()) == sorted(two.people()) and len(one.people()) == 2))
 
 
 def check_keyboard(one, two):
@@ -307,7 +318,7 @@ def check_echo(one):
 def check_http(server):
     for path, status in [("", 200), ("nowhere", 404), ("chat", 404)]:
         try:
-            answer = urllib.request.urlopen(server.url + path, timeout=5)
+            answer = urllib.request.urlopen(server.url + path, timeout=WAIT)
         except urllib.error.HTTPError as error:
             answer = error
         check(f"GET /{path} is answered {status}", answer.status == status)
@@ -358,7 +369,7 @@ def main(binary, out):
         check_echo(one)
         trip = eventually(lambda: two.js("const it = document.getElementById('rtt'); return it.checkVisibility() && it.textContent"))
         value = float(trip.split()[0]) if trip else -1
-        check("the round trip of a Ping is shown", 0 < value < 1000, trip)
+        check("the round trip of a Ping is shown", 0 < value < 10_000, trip)
         check("the console of both pages has no errors", not (found := errors(driver, one) + errors(driver, two)), "; ".join(found))
 
         for page, text in [(one, "Has anyone seen the osprey over the harbour this morning?"),

@@ -46,7 +46,10 @@ def recording(path, port):
         if not any("listening on" in line for line in process.stderr):
             sys.exit("tcpdump does not capture")
         yield
-        time.sleep(0.5)
+        size = -1  # what it has not written yet would be lost
+        while size != (now := os.path.getsize(path)):
+            size = now
+            time.sleep(1)
     finally:
         process.terminate()
         process.communicate()

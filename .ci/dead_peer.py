@@ -21,7 +21,7 @@ SERVER, CLIENT = "192.0.2.1", "192.0.2.2"  # documentation addresses: nobody's
 # What the `server` example is set to, and what `wscat` is told here.
 SERVER_PING, SERVER_PONG = 2.0, 10.0
 CLIENT_PING, CLIENT_PONG = 1.0, 2.0
-SLACK = 2.0
+SLACK = 5.0
 failures = []
 
 
@@ -106,7 +106,7 @@ def run():
                      "--ping-timeout", str(CLIENT_PONG)) as far, \
                 program(NEAR, "wscat", url) as near:
             told, complaint, heard = Lines(far.stdout), Lines(far.stderr), Lines(near.stdout)
-            everyone = [it.find("welcome", 5)[0] for it in (told, heard)]
+            everyone = [it.find("welcome", 30)[0] for it in (told, heard)]
             check("both are in the room", all(everyone))
             time.sleep(CLIENT_PING + CLIENT_PONG + SLACK)
             check("a quiet link is no dead one", far.poll() is None and near.poll() is None)

@@ -360,8 +360,9 @@ async def declined(folder):
 
 
 def resident(process):
+    """Without pages of files, which the system takes and gives back as it likes."""
     with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
 
 
 async def no_leak(folder, takeover, bits):

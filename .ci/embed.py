@@ -22,6 +22,7 @@ from aioquic.asyncio import QuicConnectionProtocol, connect as quic
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.quic.configuration import QuicConfiguration
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
@@ -174,7 +175,11 @@ def browser():
     options.accept_insecure_certs = True
     for flag in FLAGS:
         options.add_argument(flag)
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+    try:
+        return webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+    except WebDriverException as error:  # late, on a machine with much else to do
+        print(f"Chromium is started again: {error.msg}", flush=True)
+        return webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
 
 
 def read_page(driver, url):

@@ -20,7 +20,7 @@ import time
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 OPEN_TIMEOUT = CLOSE_TIMEOUT = 10
-SLACK = 2
+SLACK = 8
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 HEAD = (
@@ -236,7 +236,7 @@ def head_and_frames_at_once(server):
 
 
 def dripping_head(server):
-    client, start = server.connect(), time.monotonic()
+    start, client = time.monotonic(), server.connect()
     client.sendall(HEAD)
     with contextlib.suppress(ConnectionError):
         while time.monotonic() - start < OPEN_TIMEOUT + 10:
@@ -244,15 +244,15 @@ def dripping_head(server):
             if select.select([client], [], [], 0.3)[0] and not client.recv(100):
                 break
     took = time.monotonic() - start
-    expect(abs(took - OPEN_TIMEOUT) < SLACK, f"cut after {took:.1f} s")
+    expect(-1 < took - OPEN_TIMEOUT < SLACK, f"cut after {took:.1f} s")
     return f"cut after {took:.1f} s"
 
 
 def silent_head(server):
-    client, start = server.connect(), time.monotonic()
+    start, client = time.monotonic(), server.connect()
     expect(client.recv(1) == b"", "an answer to nothing")
     took = time.monotonic() - start
-    expect(abs(took - OPEN_TIMEOUT) < SLACK, f"cut after {took:.1f} s")
+    expect(-1 < took - OPEN_TIMEOUT < SLACK, f"cut after {took:.1f} s")
     return f"cut after {took:.1f} s"
 
 
@@ -267,7 +267,7 @@ def lingering_close(server):
             client.sendall(b"z" * 1000)
             time.sleep(0.1)
     took = time.monotonic() - start
-    expect(abs(took - CLOSE_TIMEOUT) < SLACK, f"dropped after {took:.1f} s")
+    expect(-1 < took - CLOSE_TIMEOUT < SLACK, f"dropped after {took:.1f} s")
     return f"dropped after {took:.1f} s"
 
 
@@ -380,8 +380,9 @@ def echo_unread(server):
     opcode, payload = read_frame(client)
     expect(opcode == BINARY and payload == MASK * (size // 4), "no echo")
     close(client)
-    time.sleep(0.2)
-    after = server.rss() - before
+    deadline = time.monotonic() + 10
+    while (after := server.rss() - before) >= 4 << 20 and time.monotonic() < deadline:
+        time.sleep(0.1)
     expect(after < 4 << 20, f"it keeps {after >> 10} KiB")
     return f"{size >> 10} KiB unread: held {held >> 10} KiB, kept {after >> 10} KiB"
 
@@ -404,7 +405,7 @@ def idle(server):
         worked = server.seconds()
         time.sleep(1)
         worked = server.seconds() - worked
-        expect(worked < 0.05, f"{worked} s of work while nothing happens")
+        expect(worked < 0.2, f"{worked} s of work while nothing happens")
         for client in clients:
             close(client)
         return f"{count}: {fresh:.0f} bytes of RSS each, {used:.0f} after 60,000 bytes on each"

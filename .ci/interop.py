@@ -85,7 +85,7 @@ def as_server(folder, command, flags):
             echoed = cat.stdout.readline()
             _, errors = cat.communicate()
             giving_up.cancel()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while "close by us" not in found_in(peer.said) and time.monotonic() < deadline:
             time.sleep(0.01)
     found = found_in(peer.said)

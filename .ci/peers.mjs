@@ -93,7 +93,7 @@ function expect(found, wanted) {
 }
 
 async function item(what, work) {
-    const late = new Promise((_, reject) => setTimeout(reject, 30_000, new Error("too late")).unref());
+    const late = new Promise((_, reject) => setTimeout(reject, 120_000, new Error("too late")).unref());
     try {
         const why = await Promise.race([work(), late]);
         console.log(`${what}\t${why ? `- ${why}` : "ok"}`);

@@ -45,7 +45,7 @@ class Websockets:
 
         compression = "deflate" if deflate else None
         return cls(await connect(url, max_size=limit, compression=compression, proxy=None,
-                                 ping_interval=None, close_timeout=1, subprotocols=subprotocols))
+                                 ping_interval=None, close_timeout=10, subprotocols=subprotocols))
 
     @classmethod
     async def serve(cls, handler, limit, deflate, subprotocols=None):
@@ -59,7 +59,7 @@ class Websockets:
 
         compression = "deflate" if deflate else None
         server = await serve(run, "127.0.0.1", 0, max_size=limit, compression=compression,
-                             ping_interval=None, close_timeout=1, select_subprotocol=pick)
+                             ping_interval=None, close_timeout=10, select_subprotocol=pick)
         return server.sockets[0].getsockname()[1]
 
     async def send(self, message):
@@ -98,7 +98,7 @@ class Aiohttp:
 
         session = aiohttp.ClientSession()
         try:
-            timeout = aiohttp.ClientWSTimeout(ws_close=1)
+            timeout = aiohttp.ClientWSTimeout(ws_close=10)
             peer = await session.ws_connect(url, max_msg_size=limit, compress=15 if deflate else 0,
                                             timeout=timeout,
                                             protocols=subprotocols or ())
@@ -113,7 +113,7 @@ class Aiohttp:
 
         async def run(request):
             peer = web.WebSocketResponse(max_msg_size=limit, compress=deflate,
-                                         protocols=subprotocols or (), timeout=1)
+                                         protocols=subprotocols or (), timeout=10)
             await peer.prepare(request)
             await handler(cls(peer, bool(peer.compress), request.path))
             return peer

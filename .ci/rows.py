@@ -467,7 +467,8 @@ def check_that_it_can_fail(examples, seed):
         table, example = (
             ("streams-server", "echo"), ("requests", "echo"), ("streams-client", "client"), ("responses", "client"),
         )[pick % 4]  # fmt: skip
-        row = dice.choice([row for row in rows(table) if not not_on_the_wire(row, example)])
+        row = dice.choice([row for row in rows(table)  # after our Close, not all is compared
+                           if "closed" not in row.settings and not not_on_the_wire(row, example)])
         run_row(examples, row, example, False)
         others = list(changes(row))
         expect(len(others) >= 2, f"{row.name}: {others}")

@@ -43,7 +43,7 @@ where
     let connecting = builder.data_frame_budget(BUDGET).handshake(io);
     let (mut requests, connection) = connecting.await.unwrap();
     tokio::spawn(connection);
-    let allowed = is_allowed(&mut requests).await;
+    let allowed = is_allowed(&mut requests, PATIENT).await;
     let target = target("wss", "h.example");
     let (_, parts) =
         Asking::extended(client_config(), Keys::system(), &offer(&target), allowed).unwrap();
@@ -69,9 +69,12 @@ async fn serve(pipe: DuplexStream) -> Socket<H2Stream> {
     Socket::new(stream, connection, server_config(), &[])
 }
 
-/// What the server's settings say, once they have come.
-async fn is_allowed(requests: &mut SendRequest<Bytes>) -> bool {
-    for _ in 0..200 {
+/// Tries, for settings that do come: 10 seconds and more.
+const PATIENT: u32 = 10_000;
+
+/// What the server's settings say, once they have come; no, if that takes so many tries.
+async fn is_allowed(requests: &mut SendRequest<Bytes>, tries: u32) -> bool {
+    for _ in 0..tries {
         if requests.is_extended_connect_protocol_enabled() {
             return true;
         }
@@ -137,7 +140,7 @@ fn echo(mut socket: Socket<H2Stream>) -> JoinHandle<io::Result<()>> {
     })
 }
 
-/// Sends, as the windows allow; false if they do not for a second.
+/// Sends, as the windows allow; false if they do not for five seconds.
 async fn send_all(send: &mut SendStream<Bytes>, data: Bytes) -> bool {
     send.reserve_capacity(data.len());
     let room = async {
@@ -145,7 +148,7 @@ async fn send_all(send: &mut SendStream<Bytes>, data: Bytes) -> bool {
             poll_fn(|cx| send.poll_capacity(cx)).await.unwrap().unwrap();
         }
     };
-    let fits = timeout(Duration::from_secs(1), room).await.is_ok();
+    let fits = timeout(Duration::from_secs(5), room).await.is_ok();
     fits && send.send_data(data, false).is_ok()
 }
 
@@ -196,7 +199,7 @@ async fn streams_are_counted() {
     });
     let (mut requests, connection) = h2::client::handshake(near).await.unwrap();
     tokio::spawn(connection);
-    assert!(is_allowed(&mut requests).await);
+    assert!(is_allowed(&mut requests, PATIENT).await);
     assert_eq!(requests.current_max_send_streams(), 100);
 }
 
@@ -210,7 +213,7 @@ async fn a_server_that_does_not_allow_it_is_not_asked() {
     });
     let (mut requests, connection) = h2::client::handshake(near).await.unwrap();
     tokio::spawn(connection);
-    let allowed = is_allowed(&mut requests).await;
+    let allowed = is_allowed(&mut requests, 200).await;
     let target = target("wss", "h.example");
     let asking = Asking::extended(client_config(), Keys::system(), &offer(&target), allowed);
     assert!(!allowed && asking.is_none());

@@ -109,7 +109,7 @@ function message(size) {
   return frame;
 }
 
-const soon = (promise) => Promise.race([promise, setTimeout(10_000, "nothing", { ref: false })]);
+const soon = (promise) => Promise.race([promise, setTimeout(60_000, "nothing", { ref: false })]);
 
 /** A Pong that was held back behind a long answer. */
 async function held() {
@@ -177,7 +177,7 @@ async function slow() {
     if (came >= count * (10 + size)) resolve("all"); // Pings may be among it
   }));
   near.resume();
-  const late = setTimeout(20_000, null, { ref: false }).then(() => `${came} bytes`);
+  const late = setTimeout(60_000, null, { ref: false }).then(() => `${came} bytes`);
   const whole = await Promise.race([all, late]);
   near.end();
   await soon(account);
