@@ -41,9 +41,10 @@ pub struct Policy {
     pub client_max_window_bits: WindowBits,
     /// How hard to compress, 0 (not at all) to 9: 6, as zlib does. More counts as 9.
     pub level: u8,
-    /// How much memory to compress with beside the window, 1 to 9, zlib's `memLevel`: 7, where zlib
-    /// takes 8. It doubles from one to the next. Messages of up to 4 KiB come out as with 8, longer
-    /// ones 0.2 % longer.
+    /// How much memory to compress with beside the window, 1 to 9, zlib's `memLevel`: 8, as zlib
+    /// does. It doubles from one to the next. With 7, a message of 140 bytes takes 0.6 to 0.9 of
+    /// the time where the context is taken over, since less is cleared after each, and comes out
+    /// the same; one of 16 KiB and more that does not compress takes 1.1.
     pub memory: u8,
     /// Messages of fewer bytes are sent as they are: 64. Compressing them saves little and may
     /// make them longer. One that is sent in several fragments counts as long. More than 4 GiB - 1
@@ -63,7 +64,7 @@ impl Policy {
             server_max_window_bits: WindowBits::TWELVE,
             client_max_window_bits: WindowBits::MAX,
             level: 6,
-            memory: 7,
+            memory: 8,
             threshold: 64,
             max_ratio: None,
         }
