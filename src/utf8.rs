@@ -148,6 +148,7 @@ const SHORT: usize = 40;
 #[cfg(feature = "simdutf8")]
 #[inline(never)]
 fn padded(text: &[u8]) -> Option<&str> {
+    debug_assert!(text.len() < WIDE);
     let mut step = [0; WIDE];
     step.get_mut(..text.len())?.copy_from_slice(text);
     simdutf8::basic::from_utf8(&step).ok()?;

@@ -69,9 +69,12 @@ fn accepting() {
 #[test]
 fn the_server_s_preference_decides_among_what_is_offered() {
     let offer = [("Sec-WebSocket-Protocol", Some("chat, superchat"))];
-    for (ours, wanted) in
-        [(&["other", "superchat", "chat"][..], Some("superchat")), (&["Chat"], None), (&[], None)]
-    {
+    for (ours, wanted) in [
+        (&["other", "superchat", "chat"][..], Some("superchat")),
+        (&["chat", "superchat"], Some("chat")),
+        (&["Chat"], None),
+        (&[], None),
+    ] {
         let (mut buffer, mut out) = (head(GET, &offer), BytesMut::new());
         let mut server = Server::new(Arc::default());
         match server.receive(&mut &mut buffer[..], &mut out) {
