@@ -22,14 +22,13 @@ from aioquic.asyncio import QuicConnectionProtocol, connect as quic
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.quic.configuration import QuicConfiguration
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 from websockets.protocol import Protocol, Side
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-CHROMEDRIVER = os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")
+from browser import CHROMIUM, start
+
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -175,11 +174,7 @@ def browser():
     options.accept_insecure_certs = True
     for flag in FLAGS:
         options.add_argument(flag)
-    try:
-        return webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
-    except WebDriverException as error:  # late, on a machine with much else to do
-        print(f"Chromium is started again: {error.msg}", flush=True)
-        return webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
+    return start(options)
 
 
 def read_page(driver, url):

@@ -402,10 +402,13 @@ def idle(server):
             client.sendall(frame(BINARY, bytes(60_000)))
             expect(len(read_frame(client)[1]) == 60_000, "no echo")
         used = (server.rss() - before) / count
-        worked = server.seconds()
-        time.sleep(1)
-        worked = server.seconds() - worked
-        expect(worked < 0.2, f"{worked} s of work while nothing happens")
+        for _ in range(10):  # what the last of them left behind may take a second or two
+            worked = server.seconds()
+            time.sleep(1)
+            worked = server.seconds() - worked
+            if worked < 0.05:
+                break
+        expect(worked < 0.05, f"{worked} s of work while nothing happens")
         for client in clients:
             close(client)
         return f"{count}: {fresh:.0f} bytes of RSS each, {used:.0f} after 60,000 bytes on each"
