@@ -35,8 +35,10 @@ pub enum Delivery {
 pub struct Config {
     /// Whole messages, or chunks as they arrive. Default: whole.
     pub delivery: Delivery,
-    /// The longest whole message, in bytes: 1 MiB, since all of it is held. Beyond: close 1009. No
-    /// more than memory can hold in one piece, which 32 bits make 2 GiB, whatever this says.
+    /// The longest message, in bytes, in whole delivery: 1 MiB, since all of it is held. Beyond:
+    /// close 1009. No more than memory can hold in one piece, which 32 bits make 2 GiB, whatever
+    /// this says. One in a single frame needs as large a [`max_frame`](Self::max_frame); in streamed
+    /// delivery [`max_streamed`](Self::max_streamed) takes the place of both.
     pub max_message: u64,
     /// The longest data frame, in bytes, in whole delivery: 1 MiB; a compressed one may have a
     /// sixteenth and 1 KiB more, for what does not shrink. Beyond: close 1009, at its header.

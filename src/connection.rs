@@ -58,12 +58,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The server's side of a connection whose handshake was done elsewhere.
+    /// The server's side of a connection whose handshake was done elsewhere. It does not compress,
+    /// whatever [`Config::deflate`] says, unless it is told what was agreed (`with_deflate`).
     pub fn server(config: Arc<Config>) -> Self {
         Self { sender: Sender::new(&config, None), receiver: Receiver::server(config) }
     }
 
-    /// The client's side of a connection whose handshake was done elsewhere.
+    /// The client's side of a connection whose handshake was done elsewhere. It does not compress,
+    /// as for [`server`](Self::server).
     pub fn client(config: Arc<Config>, keys: Keys) -> Self {
         Self { sender: Sender::new(&config, Some(keys)), receiver: Receiver::client(config) }
     }
@@ -325,7 +327,8 @@ impl Connection {
     }
 
     /// The transport has ended: how the connection did (RFC 6455 section 7.1.4). An unfinished
-    /// message is dropped.
+    /// message is dropped. A Close of ours counts as sent once it is in the output: if that could
+    /// not be written, it was not clean, whatever this says.
     pub fn eof(&mut self) -> Closed {
         let (code, reason) = self.receiver.eof();
         Closed { code, reason, clean: self.sender.eof() }

@@ -54,8 +54,10 @@ pub struct Keepalive {
     pinged: Duration,
     /// The number of the last Ping.
     ping: u64,
-    /// Whether the last Ping is unanswered.
+    /// Whether no Pong has come since the last Ping.
     waiting: bool,
+    /// Whether the answer to the last Ping is still to come.
+    timing: bool,
 }
 
 /// How far a connection has come.
@@ -123,6 +125,7 @@ impl Keepalive {
             pinged: now,
             ping: 0,
             waiting: false,
+            timing: false,
         }
     }
 
@@ -135,6 +138,7 @@ impl Keepalive {
             self.active = now;
             self.pinged = now;
             self.waiting = false;
+            self.timing = false;
         }
     }
 
@@ -156,18 +160,22 @@ impl Keepalive {
         self.heard(now);
     }
 
-    /// A message was sent or received: the connection is in use.
+    /// A message was sent or received, or a chunk of one: the connection is in use.
     pub fn active(&mut self, now: Duration) {
         self.active = self.active.max(now);
     }
 
-    /// A Pong came: the round-trip time, if it answers the last Ping.
+    /// A Pong came: the round-trip time, if it answers the last Ping that was due here.
+    ///
+    /// Any other is as good a sign of life: who was sent another Ping behind this one may answer
+    /// "for only the most recently processed Ping frame" (RFC 6455 section 5.5.3).
     pub fn pong(&mut self, payload: &[u8], now: Duration) -> Option<Duration> {
         self.heard(now);
-        if !self.waiting || payload != self.ping.to_be_bytes() {
+        self.waiting = false;
+        if !self.timing || payload != self.ping.to_be_bytes() {
             return None;
         }
-        self.waiting = false;
+        self.timing = false;
         Some(now.saturating_sub(self.pinged))
     }
 
@@ -196,7 +204,7 @@ impl Keepalive {
             Phase::Open if past(self.ping_time()) => {
                 self.ping = self.ping.wrapping_add(1);
                 self.pinged = now;
-                self.waiting = true;
+                (self.waiting, self.timing) = (true, true);
                 Due::Ping(self.ping.to_be_bytes())
             }
             Phase::Opening | Phase::Open | Phase::Closing => Due::Nothing,
@@ -280,14 +288,28 @@ mod tests {
         assert_eq!(timers.poll(second(129)), Due::Nothing);
         assert_eq!(timers.poll(second(130)), Due::Ping(1_u64.to_be_bytes()));
         assert_eq!(timers.next(), Some(second(150)));
-        assert_eq!(timers.pong(b"", second(140)), None);
-        assert_eq!(timers.pong(&2_u64.to_be_bytes(), second(140)), None);
-        assert_eq!(timers.next(), Some(second(160)), "it is alive, but has not answered");
+        timers.heard(second(139));
+        assert_eq!(timers.next(), Some(second(159)), "it is alive, but has not answered");
         assert_eq!(timers.pong(&1_u64.to_be_bytes(), second(150)), Some(second(20)));
         assert_eq!(timers.pong(&1_u64.to_be_bytes(), second(151)), None, "answered already");
         assert_eq!(timers.next(), Some(second(160)), "the next ping");
         assert!(matches!(timers.poll(second(160)), Due::Ping(_)));
         assert_eq!(timers.poll(second(180)), Due::Abort(Timeout::Pong));
+    }
+
+    // req: W5.5.3-02
+    #[test]
+    fn a_peer_that_answers_only_a_later_ping_is_there() {
+        let mut timers = timers(|_| {});
+        timers.phase(Phase::Open, second(100));
+        assert_eq!(timers.poll(second(130)), Due::Ping(1_u64.to_be_bytes()));
+        // The caller sends another Ping at once, and the peer answers that alone.
+        assert_eq!(timers.pong(b"mine", second(145)), None);
+        assert_eq!(timers.next(), Some(second(160)), "the next Ping; none is waited for");
+        assert_eq!(timers.poll(second(160)), Due::Ping(2_u64.to_be_bytes()));
+        // One that nobody asked for takes no time away from the answer.
+        assert_eq!(timers.pong(b"", second(161)), None);
+        assert_eq!(timers.pong(&2_u64.to_be_bytes(), second(163)), Some(second(3)));
     }
 
     #[test]

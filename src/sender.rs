@@ -375,7 +375,7 @@ impl Sender {
     }
 
     /// The transport has ended, or is given up: nothing more can be sent. Whether both Closes had
-    /// passed by then (RFC 6455 section 7.1.4).
+    /// passed by then (RFC 6455 section 7.1.4); ours counts once it is in the output.
     pub fn eof(&mut self) -> bool {
         self.closing = self.closing.on(Cause::TransportEnd);
         self.end();

@@ -97,6 +97,10 @@
 //! # assert!(matches!(stage, Stage::Open(_)) && out.ends_with(b"\r\n\r\n\x8a\x01p"));
 //! ```
 //!
+//! Pages of the host and port that is asked may connect, and programs that are no browser; others
+//! are refused with a 403, as are those of a server for development on another port, and all where
+//! a proxy rewrites `Host`: name them with [`Accept::origins`](crate::handshake::Accept::origins).
+//!
 //! Where this is a function of its own, the borrow of the input ends with it: return how much is
 //! left (`size - input.len()..size`), not the slice.
 //!
@@ -191,7 +195,7 @@
 //! In async code this is `write_buf`, which counts what is gone even if it is cancelled;
 //! `write_all` and `clear` would send bytes twice. What you push to others, as in a chat, has no
 //! such brake: give each member a queue of [`Prepared`](crate::Prepared), of a fixed length, and
-//! drop who falls behind it. Take the bytes of one ([`prepared`](crate::Connection::prepared)) when
+//! drop who falls behind it. They go past `out`, where `high_water` does not see them. Take the bytes of one ([`prepared`](crate::Connection::prepared)) when
 //! its turn to be written comes: of those taken earlier some might follow a Close.
 //! `examples/server` does so.
 //!
@@ -237,9 +241,11 @@
 //!
 //! Tell it what happens: `phase` when the connection opens and once it is that no more
 //! ([`is_open`](crate::Connection::is_open)), `heard` for each read, `backlog` for each write that
-//! took something and left something, `pong` for each Pong, `active` for messages where
-//! `idle_timeout` is set. Ask it while a write waits, too: a peer that takes nothing is found by no
-//! read. Code that blocks gives the socket a write timeout instead.
+//! took something and left something, `pong` for each Pong, `active` for messages, and for chunks of
+//! one, where `idle_timeout` is set. Ask it while a write waits, too: a peer that takes nothing is
+//! found by no read. Code that blocks gives the socket a write timeout for that, and calls `write`,
+//! not `write_all`: then `backlog` can be told of each piece, and a peer that reads slowly is not
+//! given up. `examples/server` does so.
 //!
 //! **Read what is there before you ask.** The Pong may lie in the socket since long ago, where one
 //! message took you that long; and while you do not read because your own work is not done, say
@@ -251,7 +257,8 @@
 //! until the end or a deadline, close. To close at once, with input unread, resets the connection
 //! and can destroy the Close on its way. `AwaitEof`, which clients alone are told, is the same
 //! without the shutdown: the server ends first, and if it takes too long the Closes have passed all
-//! the same.
+//! the same. Where a write fails, go on with reading all the same, to the end or a deadline: the
+//! peer's Close, which says why, may lie in the socket already.
 //!
 //! ```
 //! use std::io::{self, Read, Write};
@@ -283,7 +290,8 @@
 //! ```
 //!
 //! Then [`eof`](crate::Connection::eof) says how it ended: the peer's code and reason, and whether
-//! cleanly. What went wrong on this side is in [`error`](crate::Connection::error), the timer's
+//! cleanly: a Close of ours counts as sent once it is in `out`, so if that could not be written,
+//! it was not. What went wrong on this side is in [`error`](crate::Connection::error), the timer's
 //! `Timeout` or the transport's error: log that with it.
 //!
 //! A server that is to stop takes no more connections, calls `close` with
@@ -324,7 +332,9 @@
 //! that are fixed ([`bounds`](crate::bounds)). What bounds memory has a finite default: 1 MiB a
 //! message and a frame, 16 KiB a head; so has each handshake, 10 s. For messages larger than
 //! memory, [`Delivery::Streamed`](crate::Delivery::Streamed) hands out pieces as they come, of any
-//! length unless you say otherwise. How many connections there may be is yours to say.
+//! length unless you say otherwise. A message in more fragments than 4,096 and one for each 16
+//! bytes is refused (`max_fragments`): where a peer sends tokens or lines as they come, in one
+//! message that goes on for long, raise that. How many connections there may be is yours to say.
 //!
 //! ```
 //! # use bytes::BytesMut;
@@ -384,8 +394,9 @@
 //! answers have a queue of their own, put the replies into that, or send what is in it first.
 //!
 //! [`Keepalive`](crate::Keepalive) goes with the half that sends, since that writes what is due and
-//! knows when a Close has passed; the other tells it when it has read, and of Pongs: of each, or in
-//! a slot of the one that is awaited, since one that nobody asked for may come behind it. At the
+//! knows when a Close has passed; the other tells it when it has read, and of Pongs. A slot that
+//! holds one Pong keeps that of the last Ping, where its round trip is of interest: one that nobody
+//! asked for may come behind it. At the
 //! end [`Receiver::eof`](crate::Receiver::eof) has the peer's code and reason,
 //! [`Sender::eof`](crate::Sender::eof) whether it ended cleanly. `examples/server/peer.rs` does so
 //! on two threads.

@@ -27,12 +27,14 @@
 //! | a Pong that is queued for the next call | in `out` when `receive` returns |
 //! | `close(Some(CloseFrame { code, reason }))` | [`close(code, reason, out)`](Connection::close), then read on; for `close(None)`, `CloseCode::NORMAL` and no reason |
 //! | `Error::ConnectionClosed` | [`want`](Connection::want) is no more `Read`; then [`eof`](Connection::eof) says how it ended |
+//! | `ProtocolError::ResetWithoutClosingHandshake` | a read of no bytes while `want` is `Read`; then `eof` says so: not `clean`, 1006 |
 //! | `Error::AlreadyClosed`, `SendAfterClosing` | [`SendError::Closed`]; nothing was written |
 //! | `can_read`, `can_write` | [`want`](Connection::want) is `Read`; [`is_open`](Connection::is_open) |
 //! | `Error::Protocol`, `Utf8`, `Capacity` | [`Event::Failed`], after all that was good; the Close with its code is in `out` |
 //! | `Error::Io`, `Tls` | yours: nothing here reads or writes |
 //! | `Error::Url` | [`TargetError`](crate::handshake::TargetError) |
 //! | `WebSocketConfig::max_message_size`, `max_frame_size` (64 and 16 MiB) | [`Config::max_message`], [`Config::max_frame`] (1 MiB each) |
+//! | no limit of fragments | [`Config::max_fragments`]: 4,096 and one for each 16 bytes |
 //! | `read_buffer_size`, `write_buffer_size` (128 KiB each, for each connection) | your buffers, one of each for a thread |
 //! | `accept_unmasked_frames` | none: a client must mask |
 //! | `set_config` on an open socket | a connection keeps the [`Config`] that it began with; [`Accept::config`] chooses by request |
@@ -55,7 +57,7 @@
 //! use bytes::BytesMut;
 //! use sockless::handshake::{Accept, Asked, Server};
 //! use sockless::{Connection, Event, Want};
-//! use std::io::{self, Read, Write};
+//! use std::io::{self, ErrorKind, Read, Write};
 //!
 //! fn echo(mut stream: impl Read + Write) -> io::Result<()> {
 //!     let (mut scratch, mut out) = (vec![0; 64 << 10], BytesMut::new());
@@ -85,7 +87,12 @@
 //!         out.clear();
 //!         let open = connection.as_ref().is_some_and(|it: &Connection| it.want() == Want::Read);
 //!         if size == 0 || !(open || handshake.is_some()) {
-//!             return Ok(()); // then shut down as the guide says
+//!             // Shut down as the guide says: to drop the socket here can reset what was written.
+//!             return match connection.map(|mut it| (it.error(), it.eof())) {
+//!                 Some((Some(error), _)) => Err(io::Error::other(error)), // it was `Err` of `read`
+//!                 Some((None, closed)) if !closed.clean => Err(ErrorKind::UnexpectedEof.into()),
+//!                 _ => Ok(()), // a refused handshake, too: `out` said why
+//!             };
 //!         }
 //!     }
 //! }
@@ -105,6 +112,13 @@
 //! #     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
 //! #     \x81\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8", &mut written))?;
 //! # assert!(written.ends_with(b"\r\n\r\n\x81\x02hi\x88\x02\x03\xe8"));
+//! # written.clear();
+//! # let opening = *b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//! #     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+//! # assert_eq!(echo(Wire(&opening, &mut written)).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+//! # let wrong = [&opening[..], b"\x81\x81\0\0\0\0\xff"].concat();
+//! # let error = echo(Wire(&wrong, &mut written)).unwrap_err();
+//! # assert_eq!(error.kind(), ErrorKind::Other);
 //! # written.clear();
 //! # let mut refused = Wire(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n0123456789", &mut written);
 //! # echo(&mut refused)?;
