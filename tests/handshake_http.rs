@@ -98,11 +98,10 @@ fn of_bytes(head: &Head) -> Outcome {
     let mut lines = head.lines();
     let status = lines.next().unwrap()[9..12].parse().unwrap();
     let fields = lines.map(|line| line.split_once(": ").unwrap());
-    // The end of the connection, and the length of the content, are the host's business.
+    // The length of the content is the host's business.
     let mut fields: Vec<_> = fields
-        .map(|(name, value)| (name.to_lowercase(), value.trim_start_matches("close, ")))
-        .filter(|(name, value)| name != "content-length" && *value != "close")
-        .map(|(name, value)| (name, value.as_bytes().to_vec()))
+        .map(|(name, value)| (name.to_lowercase(), value.as_bytes().to_vec()))
+        .filter(|(name, _)| name != "content-length")
         .collect();
     fields.sort();
     (error, status, fields)
@@ -248,7 +247,7 @@ fn a_target_is_asked_for_as_it_is() {
             assert_eq!(connect.uri(), format!("http://h{resource}").as_str());
         }
     }
-    assert_eq!(refused.trim_matches(|c: char| c.is_control() || c == ' '), "\"#<>\\`");
+    assert_eq!(refused.trim_matches(|c: char| c.is_control() || c == ' '), "\"#%<>\\`");
 }
 
 /// A host may be percent-encoded (RFC 3986 section 3.2.2): crate `http` has no room for that.
@@ -464,7 +463,10 @@ fn an_application_refuses_an_upgrade_with_a_response_of_its_own() {
     let asked = Request::from_http(&request, None, &config()).unwrap();
     let response: http::Response<Bytes> = Reject::new(426).unwrap().respond(&asked).unwrap().into();
     assert_eq!(response.headers().len(), 3, "{response:?}");
-    assert_eq!(response.headers()["connection"], "Upgrade");
+    assert_eq!(response.headers()["connection"], "close, Upgrade");
+    let response: http::Response<Bytes> = Reject::new(404).unwrap().respond(&asked).unwrap().into();
+    assert_eq!(response.headers().len(), 1, "{response:?}");
+    assert_eq!(response.headers()["connection"], "close");
     let response: http::Response<Bytes> = Reject::new(405).unwrap().respond(&asked).unwrap().into();
     assert_eq!(response.headers()["allow"], "GET");
 }

@@ -102,6 +102,13 @@ fn hosts() {
     refused(&head(GET, &[("Host", Some("h")), ("Host", Some("h"))]), 400);
     refused(&head(GET, &[("Host", Some("h")), ("host", Some("b"))]), 400);
     refused(&head("GET http://a/ HTTP/1.1", &[("Host", None)]), 400);
+    // "Any HTTP/1.1 request message" (RFC 9112 section 3.2), be its method refused.
+    for method in ["POST", "PUT", "OPTIONS", "get"] {
+        let line = format!("{method} / HTTP/1.1");
+        refused(&head(&line, &[("Host", None)]), 400);
+        refused(&head(&line, &[("Host", Some("h")), ("Host", Some("h"))]), 400);
+        refused(&head(&line, &[("Host", Some("a b"))]), 400);
+    }
     for (host, wanted) in [
         ("a:80", "upgrade / None a:80 a false"),
         ("[::1]:80", "upgrade / None [::1]:80 [::1] false"),
@@ -219,6 +226,43 @@ fn offers() {
     let joined = upgraded(&head(GET, &[(E, Some("a; b = \"1\", c"))]));
     let wanted = r#"[] [("a", 1), ("c", 0)]"#;
     assert!(split.contains(wanted) && joined.contains(wanted), "{split}");
+}
+
+/// "The server MUST respond with a 400 (Bad Request) status code and then close the connection"
+/// where nobody can tell how long the content is (RFC 9112 section 6.3).
+// req: H-49
+#[test]
+fn a_body_without_an_end_is_worse_than_a_method() {
+    let refused = |fields: &[_], wanted| refused(&head("POST / HTTP/1.1", fields), wanted);
+    for (length, wanted) in [
+        ("0", 405),
+        ("00", 405),
+        ("3", 405),
+        ("18446744073709551616", 405),
+        ("", 400),
+        ("abc", 400),
+        ("-1", 400),
+        ("1 2", 400),
+        ("3,3", 400),
+    ] {
+        refused(&[("Content-Length", Some(length))], wanted);
+    }
+    refused(&[("Content-Length", Some("3")), ("Content-Length", Some("3"))], 400);
+    for (coding, wanted) in [
+        ("chunked", 405),
+        ("gzip, Chunked", 405),
+        ("gzip,chunked ,", 405),
+        ("chunked, gzip", 400),
+        ("gzip", 400),
+        ("xchunked", 400),
+        ("", 400),
+    ] {
+        refused(&[("Transfer-Encoding", Some(coding))], wanted);
+    }
+    let [gzip, chunked] = ["gzip", "chunked"].map(|coding| ("Transfer-Encoding", Some(coding)));
+    refused(&[gzip, chunked], 405);
+    refused(&[chunked, gzip], 400);
+    refused(&[chunked, ("Content-Length", Some("3"))], 400);
 }
 
 // req: H-49, H-50, H-51, H-62, W4.2.1-10
@@ -358,9 +402,17 @@ fn limits_are_inclusive() {
     for limit in 0..good.len() {
         let (mut short, mut narrow) = (Config::default(), Config::default());
         (short.max_line, short.max_head, narrow.max_line) = (60, limit, limit);
-        refused_by(&Arc::new(short), &good, 431);
+        // All of it was the request line's.
+        let wanted = if limit < GET.len() + 2 { 414 } else { 431 };
+        refused_by(&Arc::new(short), &good, wanted);
         outcome_with(&Arc::new(narrow), false, &good);
     }
+    // A target that is longer than a whole head may be.
+    let mut tight = Config::default();
+    tight.max_head = 4096;
+    let tight = Arc::new(tight);
+    refused_by(&tight, &head(&line(5000), &[]), 414);
+    refused_by(&tight, &head(&line(20_000), &[]), 414);
     // Default limits take a request line of 8,000 bytes.
     upgraded(&head(&line(8000), &[]));
 }

@@ -3,6 +3,8 @@
 //! [`RequestError`] is a client's fault, and one total match (in `reject`) turns it into the
 //! response that says so. [`ResponseError`] is a server's fault; nothing more is sent to it.
 //! Mistakes of the caller are in [`FieldError`](super::FieldError).
+//!
+//! Invariant: each error is `Copy`, and holds nothing that the peer said.
 
 use super::head::HeadError;
 use core::fmt;
@@ -40,7 +42,8 @@ pub enum RequestError {
     /// No Host, several, or one that is no host (RFC 9112 section 3.2); over HTTP/2 and HTTP/3, one
     /// that differs from `:authority` (RFC 9113 section 8.3.1).
     Host,
-    /// A body is announced (RFC 9110 section 9.3.1: a GET has none).
+    /// A body is announced (RFC 9110 section 9.3.1: a GET has none), or nobody can tell where it
+    /// ends (RFC 9112 section 6.3).
     Body,
     /// An Expect field: there is no body to wait for (RFC 9110 section 10.1.1).
     Expectation,

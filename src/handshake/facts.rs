@@ -78,6 +78,8 @@ pub(super) struct RequestFacts {
     websocket_version: Single,
     content_length: Single,
     transfer_encoding: bool,
+    /// The last coding is `chunked`.
+    is_chunked: bool,
     expect: bool,
     upgrade: List,
     upgrade_has_websocket: bool,
@@ -123,7 +125,11 @@ impl RequestFacts {
             Name::Key => self.key.add(head, value),
             Name::Version => self.websocket_version.add(head, value),
             Name::ContentLength => self.content_length.add(head, value),
-            Name::TransferEncoding => self.transfer_encoding = true,
+            Name::TransferEncoding => {
+                let last = list::elements(value).last();
+                self.is_chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+                self.transfer_encoding = true;
+            }
             Name::Expect => self.expect = true,
             // The word that is looked for is a token, without another look.
             Name::Upgrade => self.upgrade.add(value, |element| {
@@ -212,8 +218,9 @@ impl RequestFacts {
         // Upgrade field" (RFC 9110 section 7.8).
         let is_plain = plain_requests && self.is_of_http_1_0();
         demand(self.version >= (1, 1) || is_plain, RequestError::VersionTooOld)?;
-        demand(self.method == Method::Get, RequestError::Method)?;
         demand(self.has_host(head), RequestError::Host)?;
+        demand(self.body_has_an_end(head), RequestError::Body)?;
+        demand(self.method == Method::Get, RequestError::Method)?;
         demand(!self.has_body(head), RequestError::Body)?;
         // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore
         // that expectation" (RFC 9110 section 10.1.1).
@@ -280,6 +287,17 @@ impl RequestFacts {
                 let may_be_empty = matches!(self.form, Form::Absolute(_));
                 is_authority(host) || host.is_empty() && may_be_empty
             })
+    }
+
+    /// "The message framing is invalid and the recipient MUST treat it as an unrecoverable error",
+    /// be the method one that is refused (RFC 9112 section 6.3).
+    fn body_has_an_end(&self, head: &[u8]) -> bool {
+        let is_length = |value: &[u8]| !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        match (self.transfer_encoding, self.content_length.lines) {
+            (false, 0) => true,
+            (false, _) => self.content_length.only().is_some_and(|value| is_length(value.of(head))),
+            (true, lengths) => lengths == 0 && self.is_chunked,
+        }
     }
 
     /// Only a single `Content-Length: 0` says that there is none.

@@ -281,7 +281,7 @@ impl Scanner {
         let Some(clean) = first_control(fresh) else {
             self.scanned = self.scanned.max(window);
             return match head.len() {
-                len if len > max_head && max_head <= last => Err(HeadError::HeadTooLarge),
+                len if len > max_head && max_head <= last => Err(self.too_large()),
                 len if len > last => Err(too_long),
                 _ => Ok(None),
             };
@@ -294,7 +294,7 @@ impl Scanner {
         let after = at.saturating_add(1);
         match head.get(after) {
             None => Ok(None),
-            Some(_) if after >= max_head => Err(HeadError::HeadTooLarge),
+            Some(_) if after >= max_head => Err(self.too_large()),
             Some(b'\n') => {
                 let line = Span::new(self.line, at);
                 self.line = after.saturating_add(1);
@@ -303,6 +303,12 @@ impl Scanner {
             }
             Some(_) => Err(HeadError::Control),
         }
+    }
+
+    /// What a head breaks that is too long: "if the request-target is longer than any URI it wishes
+    /// to parse" a server "MUST respond with a 414" (RFC 9112 section 3).
+    const fn too_large(&self) -> HeadError {
+        if self.started { HeadError::HeadTooLarge } else { HeadError::StartLineTooLong }
     }
 
     /// How long the current line may be, and what it breaks by being longer.

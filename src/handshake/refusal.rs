@@ -1,7 +1,8 @@
 //! RFC 9110 section 15: answers for hosts that speak HTTP themselves.
 //!
 //! The same decisions as where the answer is written as bytes, and the same total match from error
-//! to status. What frames a message, and what ends an HTTP/1.1 connection, is left to the host.
+//! to status. What frames a message is left to the host; to end an HTTP/1.1 connection is, too, and
+//! it is asked for.
 //!
 //! Invariant: HTTP/2 and HTTP/3 get no field that is specific to a connection.
 
@@ -9,7 +10,7 @@ use super::accept::{Accept, Agreed};
 use super::error::RequestError;
 use super::field::FieldError;
 use super::parts::{Lowered, ResponseParts};
-use super::reject::{Reject, status};
+use super::reject::{Reject, put_lines, status};
 use super::request::Request;
 use crate::config::Config;
 use crate::connection::Connection;
@@ -45,6 +46,7 @@ impl Refusal {
     }
 
     /// The response that says so; without content if it answers a HEAD (RFC 9110 section 9.3.2).
+    /// Over HTTP/1.1 it has `Connection: close`, which the host has to keep to.
     pub fn respond(&self) -> ResponseParts {
         let is_version = self.error == RequestError::WebSocketVersionUnsupported;
         let status = match status(self.error) {
@@ -53,7 +55,7 @@ impl Refusal {
             426 if self.extended => 400,
             status => status,
         };
-        let mut lines = lines(status, self.extended);
+        let mut lines = lines(status, self.extended, false);
         if is_version && status != 426 {
             lines.extend_from_slice(VERSION);
         }
@@ -65,17 +67,13 @@ impl Refusal {
 
 const VERSION: &[u8] = b"Sec-WebSocket-Version: 13\r\n";
 
-/// The fields that a status asks for (RFC 6455 section 4.4, RFC 9110 section 15.5.6).
-fn lines(status: u16, extended: bool) -> Vec<u8> {
+/// The fields that a status asks for. HTTP/2 and HTTP/3 end a stream by themselves.
+fn lines(status: u16, extended: bool, has_allow: bool) -> Vec<u8> {
     let mut lines = Vec::new();
     match status {
-        405 if extended => lines.extend_from_slice(b"Allow: CONNECT\r\n"),
-        405 => lines.extend_from_slice(b"Allow: GET\r\n"),
-        426 => {
-            lines.extend_from_slice(VERSION);
-            lines.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\n");
-        }
-        _ => {}
+        405 if extended && !has_allow => lines.extend_from_slice(b"Allow: CONNECT\r\n"),
+        _ if extended => {}
+        _ => put_lines(status, has_allow, &mut lines),
     }
     lines
 }
@@ -123,10 +121,7 @@ impl Reject<'_> {
         if request.is_extended() && matches!(status, 200..=299 | 426) {
             return Err(FieldError::Status);
         }
-        let mut lines = match status {
-            405 if self.fields().contains("Allow") => Vec::new(),
-            _ => lines(status, request.is_extended()),
-        };
+        let mut lines = lines(status, request.is_extended(), self.fields().contains("Allow"));
         lines.extend_from_slice(self.fields().wire());
         let lines = Lowered::new(&lines);
         Ok(ResponseParts { status, lines, body: self.content().into() })

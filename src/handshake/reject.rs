@@ -1,7 +1,8 @@
 //! RFC 6455 section 4.2.2 and RFC 9110 section 15: the answers that open no connection.
 //!
 //! One total match turns a [`RequestError`] into its response; [`Reject`] is the application's.
-//! Both end the connection, so that what follows the head can never be read as another request.
+//! Both end the connection, so that what follows the head can never be read as another request:
+//! what was meant for a WebSocket is none.
 //!
 //! Invariant: every answer has `Connection: close`, and a length or no body; the library's own
 //! take no more than 512 bytes.
@@ -15,14 +16,21 @@ use core::fmt::{self, Write as _};
 /// The decision not to open a connection: any HTTP response but an interim one.
 ///
 /// [`Server::reject`](super::Server::reject) adds `Connection: close`, a length, and what a 405 and
-/// a 426 have to have; for [`respond`](Self::respond), framing and closing are the host's.
+/// a 426 have to have; for [`respond`](Self::respond), the length is the host's.
 ///
 /// ```
-/// # use sockless::handshake::{FieldError, Reject};
+/// # use sockless::handshake::{FieldError, Reject, Server};
 /// let not_here = Reject::new(404)?;
 /// let login = Reject::new(401)?.field("WWW-Authenticate", "Basic realm=\"chat\"")?;
 /// let moved = Reject::new(307)?.field("Location", "wss://example.com/chat")?;
 /// let page = Reject::new(200)?.body("text/html", b"<!doctype html><title>Chat</title>")?;
+/// # let mut out = bytes::BytesMut::new();
+/// # Server::new(Default::default()).reject(&moved, &mut out);
+/// assert_eq!(
+///     out, // `moved`, as it is written
+///     "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nContent-Length: 0\r\n\
+///      Location: wss://example.com/chat\r\n\r\n"
+/// );
 /// # Ok::<(), FieldError>(())
 /// ```
 #[derive(Clone)]
@@ -167,25 +175,28 @@ impl Head<'_> {
         // "A server MUST send the space that separates the status-code from the reason-phrase even
         // when the reason-phrase is absent" (RFC 9112 section 4). Writing to `out` cannot fail.
         let _ = write!(out, "HTTP/1.1 {} {}\r\n", self.status, self.reason);
-        if self.status == 426 {
-            // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110
-            // section 7.8).
-            out.put_slice(
-                b"Connection: close, Upgrade\r\n\
-                  Upgrade: websocket\r\n\
-                  Sec-WebSocket-Version: 13\r\n",
-            );
-        } else {
-            out.put_slice(b"Connection: close\r\n");
-        }
-        if self.status == 405 && !has_allow {
-            out.put_slice(b"Allow: GET\r\n");
-        }
+        put_lines(self.status, has_allow, out);
         // RFC 9110 section 8.6: none with 204; with 304 it would tell the length of another body.
         if !matches!(self.status, 204 | 304) {
             let _ = write!(out, "Content-Length: {}\r\n", self.length);
         }
     }
+}
+
+/// What a refusal over HTTP/1.1 has, by its status (RFC 6455 section 4.4, RFC 9110 section 15.5.6):
+/// it is the last response, so that no frame that was sent too early is read as a request.
+pub(super) fn put_lines(status: u16, has_allow: bool, out: &mut impl BufMut) {
+    out.put_slice(match status {
+        // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110 section
+        // 7.8).
+        426 => {
+            b"Connection: close, Upgrade\r\n\
+              Upgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\n"
+        }
+        405 if !has_allow => b"Connection: close\r\nAllow: GET\r\n",
+        _ => b"Connection: close\r\n",
+    });
 }
 
 /// The reason phrases of RFC 9110 section 15 and RFC 6585 that refusals are likely to need.

@@ -50,9 +50,14 @@ impl Target {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).ok_or(TargetError::Authority)?;
         let authority = Authority::parse(authority.as_bytes()).ok_or(TargetError::Authority)?;
-        // No URI has these (RFC 3986 section 2), and a host that holds one could not send them.
-        // `|` and its like, which no URI has either, are common and harmless.
-        if !path.bytes().all(|byte| is_target_byte(byte) && !b"\"<>`".contains(&byte)) {
+        // No URI has these, nor a `%` that escapes nothing (RFC 3986 section 2). `|` and its like,
+        // which no URI has either, are common and harmless.
+        let is_fine = |byte| is_target_byte(byte) && !b"\"<>`".contains(&byte);
+        let is_escape = |rest: &[u8]| {
+            rest.first_chunk::<2>().is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
+        };
+        let mut behind_percent = path.as_bytes().split(|&byte| byte == b'%').skip(1);
+        if !path.bytes().all(is_fine) || !behind_percent.all(is_escape) {
             return Err(TargetError::Resource);
         }
         // `/` if the path is empty, and a query only if that is not.
@@ -138,8 +143,8 @@ pub enum TargetError {
     Scheme,
     /// The host is missing or malformed, the port is no port, or there is user information.
     Authority,
-    /// The path or query has a space, a control character, a `\`, `"`, `<`, `>`, a backtick, or is
-    /// not ASCII.
+    /// The path or query has a space, a control character, a `\`, `"`, `<`, `>`, a backtick, a `%`
+    /// without two hexadecimal digits, or is not ASCII.
     Resource,
     /// There is a fragment; a `#` that is data is written `%23`.
     Fragment,
@@ -187,6 +192,7 @@ mod tests {
             ("ws://h//a/../b", "h", "h", 80, "//a/../b"),
             ("ws://h/a%23b", "h", "h", 80, "/a%23b"),
             ("ws://h/@:|", "h", "h", 80, "/@:|"),
+            ("ws://h/%7e%7E?%00", "h", "h", 80, "/%7e%7E?%00"),
         ] {
             let target = Target::parse(uri).unwrap();
             assert_eq!(target.authority().to_string(), authority, "{uri}");
@@ -234,6 +240,10 @@ mod tests {
             ("ws://h/a<b", TargetError::Resource),
             ("ws://h/?a>b", TargetError::Resource),
             ("ws://h/`", TargetError::Resource),
+            ("ws://h/%zz", TargetError::Resource),
+            ("ws://h/%", TargetError::Resource),
+            ("ws://h/a?%1", TargetError::Resource),
+            ("ws://h/a?%%31", TargetError::Resource),
             ("ws://h/ü", TargetError::Resource),
             ("ws://h/?ü", TargetError::Resource),
             ("ws://h/#", TargetError::Fragment),
