@@ -63,9 +63,9 @@ impl Prepared {
     }
 
     /// Prepares the compressed form too, once for all connections that compress without context
-    /// takeover and with a window of at least the `policy`'s for a server, be it for clients; the
-    /// others send the plain one, which is always legal. Nothing is kept that is below the policy's
-    /// threshold or does not shrink.
+    /// takeover and with a window of at least the smaller of the `policy`'s two; the others send
+    /// the plain one, which is always legal. Nothing is kept that is below the policy's threshold
+    /// or does not shrink.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn compressed(self, policy: &Policy) -> Self {
@@ -76,7 +76,9 @@ impl Prepared {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn compressed_by(mut self, pool: &mut Pool, policy: &Policy) -> Self {
-        let context = Context::new(policy.server_max_window_bits, false);
+        // Whichever side this is: what either may use in its own direction.
+        let window = policy.server_max_window_bits.min(policy.client_max_window_bits);
+        let context = Context::new(window, false);
         if self.payload().len() >= policy.least() as usize {
             let mut compressed = BytesMut::new();
             let mut deflater = pool

@@ -450,6 +450,14 @@ fn a_prepared_message_is_compressed_once_for_those_it_fits() {
         let (client, mut server, _) = open(&with(client, Config::default()), &server);
         ends.push((client, server.prepared(&message).unwrap(), bits >= 11));
     }
+    // A client's own window is the smaller one of its policy, and a server takes any.
+    let (mut client, mut server, _) =
+        open(&with(Policy::client(), Config::default()), &with(policy, Config::default()));
+    let wire = client.prepared(&Prepared::text(&text).compressed(&Policy::client())).unwrap();
+    assert_eq!(wire[0], 0xc1);
+    let mut wire = wire.to_vec();
+    let event = server.receive(&mut &mut wire[..], &mut BytesMut::new());
+    assert_eq!(event, Some(Event::Text(text.as_str().into())));
     // Its window would miss a message that it has not seen.
     let keeps = with(keen(), Config::default());
     let (client, mut server, _) = open(&keeps, &keeps);
