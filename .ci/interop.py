@@ -1,4 +1,4 @@
-"""The examples against what others wrote, in both roles: a matrix of peer, role and item.
+"""The examples against what others wrote, in the roles that these have: a matrix of peer, role and item.
 
     python .ci/interop.py EXAMPLES_FOLDER NODE_FOLDER PEERS_BINARY
 

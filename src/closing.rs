@@ -2,6 +2,8 @@
 //!
 //! It knows which Close frames have passed and what the transport should do next. It reads and
 //! writes no bytes.
+//!
+//! Invariant: it only goes forward, and no Close is sent twice.
 
 use crate::role::Role;
 

@@ -2,6 +2,8 @@
 //!
 //! Each limit is inclusive: the number itself is allowed, one more is not. Nothing is reserved by
 //! a length that the peer declared; a limit decides when to refuse, not what to allocate.
+//!
+//! Invariant: at the defaults, all that a peer can make a connection hold is bounded.
 
 #[cfg(feature = "deflate")]
 use crate::deflate::Policy;
@@ -29,6 +31,7 @@ pub enum Delivery {
 /// let mut config = Config::default();
 /// config.max_message = 64 << 20;
 /// config.max_frame = config.max_message;
+/// assert_eq!(config.worst_case(), (64 << 20) + 1024);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,8 +39,8 @@ pub struct Config {
     /// Whole messages, or chunks as they arrive. Default: whole.
     pub delivery: Delivery,
     /// The longest message, in bytes, in whole delivery: 1 MiB, since all of it is held. Beyond:
-    /// close 1009. No more than memory can hold in one piece, which 32 bits make 2 GiB, whatever
-    /// this says. One in a single frame needs as large a [`max_frame`](Self::max_frame); in streamed
+    /// close 1009. Never more than `isize::MAX`, which is 2 GiB with 32 bits, whatever this says.
+    /// One in a single frame needs as large a [`max_frame`](Self::max_frame); in streamed
     /// delivery [`max_streamed`](Self::max_streamed) takes the place of both.
     pub max_message: u64,
     /// The longest data frame, in bytes, in whole delivery: 1 MiB; a compressed one may have a
@@ -79,8 +82,8 @@ pub struct Config {
     /// behind a long message on a slow line, so bytes of any kind count; what ours may stand behind
     /// is for [`Keepalive::backlog`](crate::Keepalive::backlog). `None`: for ever.
     pub pong_timeout: Option<Duration>,
-    /// How long the connection may carry no message before it is closed, of those that
-    /// [`Keepalive::active`](crate::Keepalive::active) is told of. `None`, the default: for ever.
+    /// How long after the last message that [`Keepalive::active`](crate::Keepalive::active) was
+    /// told of the connection is closed. `None`, the default: never.
     pub idle_timeout: Option<Duration>,
 }
 

@@ -3,6 +3,8 @@
 //! Glue: what arrives goes to the receiving half, what that obliges goes to the sending half. It
 //! decides nothing that a half does not know. How the connection came to be open is the
 //! handshake's business.
+//!
+//! Invariant: what an event obliges is in the output before the event is handed out.
 
 use crate::close::{CloseCode, Closed};
 use crate::closing::Want;
@@ -326,9 +328,20 @@ impl Connection {
         self.receiver.error()
     }
 
-    /// The transport has ended: how the connection did (RFC 6455 section 7.1.4). An unfinished
-    /// message is dropped. A Close of ours counts as sent once it is in the output: if that could
-    /// not be written, it was not clean, whatever this says.
+    /// The transport has ended: returns how the connection ended (RFC 6455 section 7.1.4). An
+    /// unfinished message is dropped. A Close of ours counts as sent once it is in the output: if
+    /// that could not be written, it was not clean, whatever this says.
+    ///
+    /// ```
+    /// # use bytes::BytesMut;
+    /// # use sockless::{CloseCode, Connection};
+    /// let (mut connection, mut out) = (Connection::server(Default::default()), BytesMut::new());
+    /// let mut read = *b"\x88\x82\0\0\0\0\x03\xe8";
+    /// assert!(connection.receive(&mut &mut read[..], &mut out).is_some());
+    /// assert_eq!(&out[..], b"\x88\x02\x03\xe8");
+    /// let closed = connection.eof();
+    /// assert_eq!((closed.code, closed.clean), (CloseCode::NORMAL, true));
+    /// ```
     pub fn eof(&mut self) -> Closed {
         let (code, reason) = self.receiver.eof();
         Closed { code, reason, clean: self.sender.eof() }

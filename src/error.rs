@@ -3,6 +3,8 @@
 //! [`ProtocolError`] is the peer's fault: it ends the connection, and one exhaustive match turns it
 //! into the close code that tells the peer. [`SendError`] is the caller's: nothing was written and
 //! nothing changed. The handshake has errors of its own beside its rules.
+//!
+//! Invariant: each error is `Copy`, and holds nothing that the peer said.
 
 use crate::close::CloseCode;
 use core::fmt;

@@ -1,6 +1,8 @@
 //! RFC 6455 section 6.2: what a receiver hands out.
 //!
 //! Events say what arrived; what is owed for it is the reply's business (`Event::reply`).
+//!
+//! Invariant: an event borrows the caller's input at most, never the connection.
 
 use crate::close::CloseCode;
 use crate::error::ProtocolError;

@@ -17,6 +17,8 @@
 //! judges each byte as soon as it is there, against what the connection permits at that point
 //! ([`Expect`]), so that a frame is refused at the first byte that shows it is wrong, however the
 //! bytes were cut; for a limit, that is the last byte of the length. Payloads are not its business.
+//!
+//! Invariant: a header is refused for the same rule, at the same byte, however it was cut.
 
 use crate::error::{ProtocolError, SendError};
 use core::ops::Deref;
@@ -27,16 +29,16 @@ pub const MAX_HEADER: usize = 14;
 /// The longest payload of a control frame (section 5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
-pub(crate) const FIN: u8 = 0x80;
+const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const RSV2_RSV3: u8 = 0x30;
 const OPCODE: u8 = 0x0f;
 pub(crate) const MASK: u8 = 0x80;
-pub(crate) const LEN: u8 = 0x7f;
+const LEN: u8 = 0x7f;
 /// In the 7 bits of the length: a 16-bit length follows.
 pub(crate) const LEN_16: u8 = 126;
 /// In the 7 bits of the length: a 64-bit length follows.
-pub(crate) const LEN_64: u8 = 127;
+const LEN_64: u8 = 127;
 
 /// What a frame is (section 11.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -227,7 +229,7 @@ fn judge_first(byte: u8, expect: &Expect) -> Result<Opcode, ProtocolError> {
         return Err(ProtocolError::ReservedBits);
     }
     if opcode.is_control() {
-        // "All control frames MUST [...] NOT be fragmented" (section 5.5).
+        // "All control frames [...] MUST NOT be fragmented" (section 5.5).
         return if byte & FIN == 0 { Err(ProtocolError::FragmentedControl) } else { Ok(opcode) };
     }
     match (expect.message_open, starts_message) {

@@ -89,9 +89,9 @@ impl Inbox {
         Self { buffer, start: 0, end: 0, event: None }
     }
 
-    /// Where to read to: all of the buffer once [`advance`](Self::advance) has said that all is
-    /// consumed; before that, what is left behind the rest and an event that is held, which may be
-    /// nothing: a read into it would look like the end.
+    /// Where to read to: the whole buffer once [`advance`](Self::advance) has returned `false`.
+    /// Before that it is only the free end, which may be empty: do not read then, since a read of
+    /// no bytes looks like the end.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start == self.end && self.event.is_none() {
             (self.start, self.end) = (0, 0);

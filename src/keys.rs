@@ -3,6 +3,8 @@
 //! "The masking key MUST be derived from a strong source of entropy." The core has no entropy of
 //! its own: a [`Keys`] is a function that fills four bytes, given when a client is made. Feature
 //! `getrandom` adds [`Keys::system`], which asks the operating system.
+//!
+//! Invariant: each key is what the source gave, and is used once.
 
 /// The source of a client's masking keys and of its handshake nonce.
 ///

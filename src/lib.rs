@@ -113,7 +113,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | the widest vectors that the CPU has; a block of entropy for each thread; implies `alloc` |
-//! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`]; for targets that have `alloc::sync::Arc` |
+//! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`], [`Config`], [`Keys`], [`Role`] and the errors; for targets that have `alloc::sync::Arc` |
 //! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system; where there is none (`wasm32-unknown-unknown`) leave it out, and use [`Keys::new`] |
 //! | `sha1` | yes | `Sec-WebSocket-Accept` by the CPU's instructions for SHA-1, where it has them |
 //! | `simdutf8` | yes | a SIMD validator for text that is not ASCII |

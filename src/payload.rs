@@ -94,6 +94,30 @@ impl PartialEq for Payload<'_> {
 
 impl Eq for Payload<'_> {}
 
+impl PartialEq<[u8]> for Payload<'_> {
+    fn eq(&self, other: &[u8]) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialEq<&[u8]> for Payload<'_> {
+    fn eq(&self, other: &&[u8]) -> bool {
+        **self == **other
+    }
+}
+
+impl<const N: usize> PartialEq<[u8; N]> for Payload<'_> {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        **self == other[..]
+    }
+}
+
+impl<const N: usize> PartialEq<&[u8; N]> for Payload<'_> {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        **self == other[..]
+    }
+}
+
 impl fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes", self.len())
@@ -273,6 +297,11 @@ mod tests {
         }
         let mut input = *b"lent";
         assert_eq!(bytes(Payload::from(&mut input[..])), b"lent");
+        assert_eq!(Payload::from(&mut input[..]), b"lent");
+        assert_eq!(Payload::from(&mut input[..]), *b"lent");
+        assert_eq!(Payload::from(&mut input[..]), b"lent"[..]);
+        assert_eq!(Payload::from(&mut input[..]), &b"lent"[..]);
+        assert_ne!(Payload::from(&mut input[..]), b"lend");
         assert_eq!(bytes(Payload::from(b"owned".to_vec())), b"owned");
         assert_eq!(text(Text::from("lent")), "lent");
         assert_eq!(text(Text::from(String::from("owned"))), "owned");

@@ -3,12 +3,14 @@
 //! A [`Reply`] is a small value that travels from the receiving half to the sending one, over
 //! whatever the caller has between them. One slot is enough: [`Reply::merge`] says which of two
 //! survives. It writes nothing itself.
+//!
+//! Invariant: a reply is whole in itself: it borrows from no event.
 
 use crate::close::{CloseCode, CloseReason};
 use crate::control::Control;
 use crate::event::Event;
 
-/// A Pong or a Close that is owed for an event: 127 bytes or so, in place. Box it where a queue
+/// A Pong or a Close that is owed for an event: 128 bytes, in place. Box it where a queue
 /// of them is made in advance.
 #[derive(Clone, Copy)]
 pub struct Reply(pub(crate) Owed);

@@ -2,6 +2,8 @@
 //!
 //! Every rule that differs between client and server is a method here, so that no state machine
 //! asks "am I the client?".
+//!
+//! Invariant: `Role` is matched on in this file alone.
 
 /// The side of a WebSocket connection (RFC 6455 section 1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

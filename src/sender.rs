@@ -120,6 +120,16 @@ impl Sender {
     /// # Errors
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`] if the open message is of the
     /// other kind; [`SendError::InvalidUtf8`] at the first fragment that no other can make good.
+    ///
+    /// ```
+    /// # use sockless::{Config, Sender, frame::Kind};
+    /// # let mut out = bytes::BytesMut::new();
+    /// let mut sender = Sender::server(std::sync::Arc::new(Config::default()));
+    /// sender.send_fragment(Kind::Text, b"Hel", false, &mut out)?;
+    /// sender.send_fragment(Kind::Text, b"lo", true, &mut out)?;
+    /// assert_eq!(&out[..], b"\x01\x03Hel\x80\x02lo");
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
     pub fn send_fragment(
         &mut self,
         kind: Kind,
@@ -159,10 +169,10 @@ impl Sender {
     /// The header of a message of `len` bytes whose payload the caller writes after it, without a
     /// copy: `[header, payload]` in one vectored write. For servers.
     ///
-    /// What is in the output goes before the header, whatever is sent next after the rest of that
-    /// payload: what a [`Connection`](crate::Connection) answers by itself, too, or it would be
-    /// taken for payload. That may be any Ping that is received, and a Pong that is held back
-    /// already ([`pending`](Self::pending)). A text must be UTF-8: the library does not see it.
+    /// Write the output first, then the header and the payload. Until all of the payload is written,
+    /// nothing else may be, or it would be taken for payload: no answer that a
+    /// [`Connection`](crate::Connection) has put into the output since, and no Pong that was held
+    /// back ([`pending`](Self::pending)). A text must be UTF-8: the library does not see it.
     ///
     /// # Errors
     /// [`SendError::Closed`]; [`SendError::FragmentedMessageOpen`]; [`SendError::MaskRequired`]

@@ -99,7 +99,7 @@ fn one_or_the_other() {
 fn completions() {
     for client in ["std_client", "mio_client"] {
         if !converse("io_uring_server", client) {
-            println!("NOT RUN: io_uring with {client}, which this kernel refuses");
+            not_run(&format!("io_uring with {client}"));
         }
     }
 }
@@ -110,7 +110,7 @@ fn completions() {
 fn a_crowd() {
     for name in ["std_server", "mio_server", "io_uring_server"] {
         let Some(server) = Server::start(name) else {
-            println!("NOT RUN: {name}, which this kernel refuses");
+            not_run(name);
             continue;
         };
         let mut refused = TcpStream::connect(&server.address).unwrap();
@@ -148,12 +148,17 @@ fn refused_amid_sending() {
 const SERVERS: [&str; 6] =
     ["std_server", "mio_server", "io_uring_server", "tokio_server", "tokio_stream", "tokio_chat"];
 
+/// Says so where it is seen: what a test that passes has printed is not.
+fn not_run(what: &str) {
+    writeln!(std::io::stderr(), "NOT RUN: {what}, which this kernel refuses").unwrap();
+}
+
 /// One after the other, each as it is asked for.
 fn servers() -> impl Iterator<Item = (&'static str, Server)> {
     SERVERS.into_iter().filter_map(|name| {
         let server = Server::start(name);
         if server.is_none() {
-            println!("NOT RUN: {name}, which this kernel refuses");
+            not_run(name);
         }
         Some((name, server?))
     })

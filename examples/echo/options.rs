@@ -13,7 +13,7 @@ Sends every message back. Listens on 127.0.0.1:9002 unless told otherwise.
 
   --read N            read at most N bytes at a time (327680)
   --stream            send each message back as it comes, of any length
-  --close CODE:REASON close after the first message
+  --close CODE[:REASON]  close after the first message
   --help              print this
 ";
 
@@ -55,7 +55,7 @@ impl Options {
                 }
                 "--close" => {
                     let found = args.next().and_then(|text| farewell(&text));
-                    options.farewell = Some(found.ok_or("--close wants CODE:REASON")?);
+                    options.farewell = Some(found.ok_or("--close wants CODE[:REASON]")?);
                 }
                 "--read" => {
                     let size = args.next().and_then(|text| text.parse().ok());

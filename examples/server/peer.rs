@@ -1,4 +1,4 @@
-//! An open connection: its halves on two threads, no lock between them.
+//! An open connection: its halves on two threads, no lock around either.
 //!
 //! The reading thread owns the `Receiver`; the writing thread the `Sender` and the timers. What
 //! the peer is owed for what it sent, a Pong or a Close, goes from one to the other as a value, in

@@ -16,7 +16,7 @@ come. The end of the input (Ctrl-D) closes the connection.
 
   --protocol P        offer the subprotocol P (may be given again, best first)
   --header 'N: V'     add a field to the request (may be given again)
-  --close CODE:REASON close with this instead of 1000 and nothing
+  --close CODE[:REASON]  close with this instead of 1000 and nothing
   --ping-interval S   ping the server every S seconds (1.5 is a number)
   --ping-timeout S    give up when a ping is not answered in S seconds (20)
   --proxy URL         go through this HTTP proxy: http://HOST[:PORT]

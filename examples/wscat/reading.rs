@@ -65,10 +65,7 @@ pub(crate) fn read(mut socket: TcpStream, mut receiver: Receiver, mut early: Vec
             let pong = if let Event::Pong(data) = &event { (**data).try_into().ok() } else { None };
             if reply.is_some() || pong.is_some() {
                 post.tell(|slot| {
-                    slot.reply = match (slot.reply, reply) {
-                        (Some(older), Some(newer)) => Some(older.merge(newer)),
-                        (older, newer) => newer.or(older),
-                    };
+                    slot.reply = slot.reply.take().into_iter().chain(reply).reduce(Reply::merge);
                     if pong.is_some() && pong == slot.ping {
                         slot.pong = pong;
                     }

@@ -85,7 +85,7 @@ impl End {
             }),
         };
         if result == Err(SendError::MaskRequired) {
-            return assert!(way % 3 == 0 && self.connection.role() == Role::Client);
+            return assert!(way.is_multiple_of(3) && self.connection.role() == Role::Client);
         }
         self.said_whole(Kind::Binary, data, result);
     }

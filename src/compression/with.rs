@@ -1,4 +1,8 @@
 //! RFC 7692 sections 6.1 and 6.2: the codecs of one connection.
+//!
+//! When they are made, borrowed and given back; what they do is `deflate`'s business.
+//!
+//! Invariant: between messages there is no codec but with context takeover, or a borrowed one.
 
 use super::Inflated;
 use crate::config::Config;

@@ -1,4 +1,6 @@
 //! RFC 7692 left out: no codec, and no agreement that would need one.
+//!
+//! Invariant: nothing is ever compressed, so RSV1 is never permitted.
 
 #![expect(clippy::unused_self, reason = "the same calls as with the feature")]
 

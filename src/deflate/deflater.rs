@@ -69,11 +69,6 @@ impl Deflater {
         Self { stream, context, effort, open: false }
     }
 
-    /// What it was made for.
-    pub const fn context(&self) -> Context {
-        self.context
-    }
-
     /// Whether one made for this would be the same.
     pub(super) fn suits(&self, context: Context, effort: Effort) -> bool {
         self.context == context && self.effort == effort

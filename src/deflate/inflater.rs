@@ -47,9 +47,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-/// A good size for the chunks of a message that is delivered as it comes.
-pub const CHUNK: usize = 16 << 10;
-
 /// "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload" (section 7.2.2); then an
 /// empty stored block, which begins on an octet's boundary.
 const TAIL_AND_EMPTY: [u8; TAIL + EMPTY] = [0, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0xff];
@@ -100,7 +97,6 @@ const MOST: usize = 1 << 30;
 /// ```
 pub struct Inflater {
     stream: Inflate,
-    context: Context,
     /// Octets of the payload so far.
     wire: u64,
     /// Bytes of the message so far, never more than its limit.
@@ -167,7 +163,6 @@ impl Inflater {
         Self {
             // zlib compresses with 512 octets where 256 were agreed, so these need 9 bits.
             stream: Inflate::new(false, context.window().get().max(9)),
-            context,
             wire: 0,
             inflated: 0,
             weighed: 0,
@@ -176,19 +171,14 @@ impl Inflater {
         }
     }
 
-    /// What it was made for.
-    pub const fn context(&self) -> Context {
-        self.context
-    }
-
     /// How long the message is so far.
     pub const fn inflated(&self) -> u64 {
         self.inflated
     }
 
     /// Inflates `input`, the next piece of a message's payload, onto the end of `message`, by
-    /// `most` bytes at most: [`CHUNK`] where chunks are handed out, any number where the whole is
-    /// awaited.
+    /// `most` bytes at most: 16 KiB, say, where chunks are handed out, any number where the whole
+    /// is awaited.
     ///
     /// The vector grows with what came, not with what was declared, and never beyond the limit. It
     /// may be taken away between calls.

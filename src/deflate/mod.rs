@@ -45,6 +45,6 @@ pub(crate) use codecs::Codecs;
 pub use context::{Context, Contexts, WindowBits};
 pub use deflater::Deflater;
 pub(crate) use effort::Effort;
-pub use inflater::{CHUNK, InflateError, Inflater, Limits, Progress};
+pub use inflater::{InflateError, Inflater, Limits, Progress};
 pub use params::{NAME, Offer, Params, ParamsError};
 pub use policy::Policy;

@@ -187,7 +187,8 @@ impl Policy {
     /// and where it goes.
     #[expect(clippy::arithmetic_side_effects, reason = "windows to 15 bits, memory to 9")]
     pub(crate) fn most_held(&self) -> u64 {
-        let window = self.server_max_window_bits.max(self.client_max_window_bits).get();
+        // The least that zlib compresses with is 9.
+        let window = self.server_max_window_bits.max(self.client_max_window_bits).get().max(9);
         // The table in `deflate`'s documentation, which a test measures.
         let deflater = (132 << 10) + (4_u64 << window) + (7_u64 << (self.effort().memory() + 6));
         let (inflater, piece) = (48 << 10, 36 << 10);

@@ -145,7 +145,8 @@
 //! # assert!(pool.room() >= 4);
 //! ```
 //!
-//! A message of 1 MiB takes 0.6 to 0.75 of the time then, a compressed one of 140 bytes 0.6. An
+//! A binary message of 1 MiB takes 0.6 to 0.8 of the time then, a text 0.85 to 0.95, a compressed
+//! one of 140 bytes 0.6. An
 //! unfinished message leaves the room at the end of the turn, unless it fills half of it: nobody
 //! can hold by a header what another's message has filled.
 //!
@@ -351,8 +352,8 @@
 //!
 //! # Halves on two tasks
 //!
-//! [`split`](crate::Connection::split) gives a half that receives and a half that sends, with no
-//! lock between them. What the one owes the peer goes to the other as a small value, in one slot: a
+//! [`split`](crate::Connection::split) gives a half that receives and a half that sends, and neither
+//! needs a lock. What the one owes the peer goes to the other as a small value, in one slot: a
 //! newer one is merged, so nothing queues however many Pings come.
 //!
 //! ```
@@ -373,17 +374,11 @@
 //!     let mut read = *b"\x89\x81\0\0\0\0a\x89\x81\0\0\0\0b\x88\x80\0\0\0\0";
 //!     let (mut input, mut owed) = (&mut read[..], None::<Reply>);
 //!     while let Some(event) = receiver.receive(&mut input) {
-//!         owed = match (owed, event.reply()) {
-//!             (Some(older), Some(newer)) => Some(older.merge(newer)),
-//!             (older, newer) => newer.or(older),
-//!         };
+//!         owed = owed.into_iter().chain(event.reply()).reduce(Reply::merge);
 //!     }
 //!     {
 //!         let mut slot = slot.lock().unwrap(); // what the last read owed may be there still
-//!         *slot = match (*slot, owed) {
-//!             (Some(older), Some(newer)) => Some(older.merge(newer)),
-//!             (older, newer) => newer.or(older),
-//!         };
+//!         *slot = slot.take().into_iter().chain(owed).reduce(Reply::merge);
 //!     }
 //!     wake.notify_one();
 //!     assert_eq!(&writer.join().unwrap()[..], b"\x88\x00"); // a Close beats the Pongs

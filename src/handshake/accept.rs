@@ -20,10 +20,24 @@ use bytes::{BufMut, BytesMut};
 /// The decision to open the connection that a [`Request`] asks for.
 ///
 /// ```
-/// # use sockless::handshake::{Accept, Request, FieldError};
+/// # use sockless::handshake::{Accept, Asked, FieldError, Request, Server};
 /// fn decide<'r>(request: &'r Request<'_>) -> Result<Accept<'r>, FieldError> {
 ///     Accept::new(request).prefer(&["chat.v2", "chat.v1"]).field("Set-Cookie", "seen=1")
 /// }
+/// # let mut head = *b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+/// #     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat.v1\r\n\
+/// #     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+/// # let (mut server, mut out) = (Server::new(Default::default()), bytes::BytesMut::new());
+/// # let asked = server.receive(&mut &mut head[..], &mut out);
+/// # let Some(Asked::Upgrade(request)) = asked else { panic!("{asked:?}") };
+/// server.accept(decide(&request)?, &mut out).expect("no page of another origin asks");
+/// assert_eq!(
+///     out,
+///     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+///      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+///      Sec-WebSocket-Protocol: chat.v1\r\nSet-Cookie: seen=1\r\n\r\n"
+/// );
+/// # Ok::<(), FieldError>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a connection opens when the handshake is given this"]

@@ -7,18 +7,17 @@
 //! a connection exists only after a 101 that answers this request's key.
 
 use super::accept::Agreed;
+use super::awaited::Awaited;
 use super::error::ResponseError;
-use super::head::Intake;
 use super::key;
 use super::offer::Offer;
-use super::response::{Response, ResponseFacts};
+use super::response::Response;
 use super::terms::Terms;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::keys::Keys;
 use alloc::sync::Arc;
 use bytes::BytesMut;
-use core::mem;
 
 /// A connection to a client before it is one.
 ///
@@ -52,15 +51,7 @@ pub struct Client {
     config: Arc<Config>,
     keys: Keys,
     terms: Terms,
-    stage: Stage,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Reading(Intake, ResponseFacts),
-    /// What comes now is the caller's: frames, or the content of a response.
-    Answered,
-    Failed,
+    awaited: Awaited,
 }
 
 /// What a server answers.
@@ -91,40 +82,28 @@ impl Client {
         let key = draw_key(keys);
         offer.write(&key, &config, out);
         let terms = Terms::of_upgrade(offer, &key);
-        let stage = Stage::Reading(Intake::default(), ResponseFacts::default());
-        Self { config, keys, terms, stage }
+        Self { config, keys, terms, awaited: Awaited::new() }
     }
 
-    /// Reads the answer; `None` until all of its head has come, and ever after.
+    /// Reads the answer: `None` until its head is complete, and again once it was returned.
     ///
     /// A head that lies whole in `input` is borrowed from it. What comes after the head stays in
     /// `input`; after a failure, everything is dropped.
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Answer<'b>> {
-        let (intake, facts) = match &mut self.stage {
-            Stage::Reading(intake, facts) => (intake, facts),
-            Stage::Answered => return None,
-            Stage::Failed => {
-                mem::take(input);
-                return None;
-            }
-        };
-        let head = intake.read(&self.config, facts, input)?;
-        let facts = *facts;
-        self.stage = Stage::Answered;
-        let error = match head {
-            Ok(head) if facts.is_upgrade() => match self.terms.agree(&self.config, &facts, &head) {
-                Ok((agreement, agreed)) => {
-                    let connection = agreement.client(Arc::clone(&self.config), self.keys);
-                    let response = Response::new(head, facts);
-                    return Some(Answer::Open { connection, agreed, response });
+        let error = match self.awaited.read(&self.config, input)? {
+            Ok(response) if response.facts.is_upgrade() => {
+                match self.terms.agree(&self.config, &response.facts, &response.head) {
+                    Ok((agreement, agreed)) => {
+                        let connection = agreement.client(Arc::clone(&self.config), self.keys);
+                        return Some(Answer::Open { connection, agreed, response });
+                    }
+                    Err(error) => error,
                 }
-                Err(error) => error,
-            },
-            Ok(head) => return Some(Answer::Refused(Response::new(head, facts))),
+            }
+            Ok(response) => return Some(Answer::Refused(response)),
             Err(error) => error,
         };
-        self.stage = Stage::Failed;
-        mem::take(input);
+        self.awaited.fail(input);
         Some(Answer::Failed(error))
     }
 }

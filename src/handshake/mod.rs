@@ -29,8 +29,6 @@
 //! Invariant: how the input was cut never matters, and what comes after a head is never read as
 //! part of it: it stays in the input.
 
-#![allow(clippy::mut_mut, reason = "`input` is taken from, as by `impl Read for &[u8]`")]
-
 #[cfg(feature = "alloc")]
 mod accept;
 #[cfg(feature = "alloc")]
@@ -39,6 +37,8 @@ mod agreement;
 mod asking;
 #[cfg(feature = "alloc")]
 mod authority;
+#[cfg(feature = "alloc")]
+mod awaited;
 #[cfg(feature = "alloc")]
 mod class;
 #[cfg(feature = "alloc")]

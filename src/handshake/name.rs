@@ -1,6 +1,8 @@
 //! RFC 6455 section 11.3: the fields that a handshake reads, by name.
 //!
 //! A name is classified once, when its line arrives. Every other field is the application's.
+//!
+//! Invariant: names are compared whole, and without case.
 
 /// A field that means something to a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

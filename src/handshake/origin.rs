@@ -9,10 +9,9 @@
 use super::authority::{Authority, default_port};
 
 /// Which origins may connect.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Origins<'a> {
     /// That of the host that was asked.
-    #[default]
     SameHost,
     /// These, each `scheme://host[:port]`.
     List(&'a [&'a str]),

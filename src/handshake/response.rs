@@ -160,15 +160,11 @@ impl ResponseFacts {
 /// chunks, or until the end), which is left to the caller.
 #[derive(Clone)]
 pub struct Response<'b> {
-    head: Cow<'b, [u8]>,
-    facts: ResponseFacts,
+    pub(super) head: Cow<'b, [u8]>,
+    pub(super) facts: ResponseFacts,
 }
 
-impl<'b> Response<'b> {
-    pub(super) const fn new(head: Cow<'b, [u8]>, facts: ResponseFacts) -> Self {
-        Self { head, facts }
-    }
-
+impl Response<'_> {
     /// The same response with a head of its own, to be decided on later.
     pub fn into_owned(self) -> Response<'static> {
         Response { head: Cow::Owned(self.head.into_owned()), facts: self.facts }

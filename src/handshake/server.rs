@@ -174,6 +174,18 @@ impl Server {
 
     /// Answers with an HTTP response: send it, then close the transport. Before the request is
     /// complete this is an answer too, such as a 408 or a 503; after a refusal it is none.
+    ///
+    /// ```
+    /// # use sockless::{Config, handshake::{FieldError, Reject, Server}};
+    /// # let mut out = bytes::BytesMut::new();
+    /// let server = Server::new(std::sync::Arc::new(Config::default()));
+    /// server.reject(&Reject::new(408)?, &mut out);
+    /// assert_eq!(
+    ///     out,
+    ///     "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    /// );
+    /// # Ok::<(), FieldError>(())
+    /// ```
     pub fn reject(self, reject: &Reject<'_>, out: &mut BytesMut) {
         match self.stage {
             Stage::Reading(intake, facts) => {

@@ -7,16 +7,15 @@
 //!
 //! Invariant: nothing of what follows the head of a 2xx is read.
 
+use super::awaited::Awaited;
 use super::error::ResponseError;
 use super::field::{FieldError, FieldLines};
-use super::head::Intake;
-use super::response::{Response, ResponseFacts};
+use super::response::Response;
 use super::target::Target;
 use crate::config::Config;
 use alloc::sync::Arc;
 use bytes::{BufMut, BytesMut};
 use core::fmt::Write as _;
-use core::mem;
 
 /// A tunnel to a [`Target`], before it is one.
 ///
@@ -39,14 +38,7 @@ use core::mem;
 #[derive(Debug)]
 pub struct Tunnel {
     config: Arc<Config>,
-    stage: Stage,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Reading(Intake, ResponseFacts),
-    Answered,
-    Failed,
+    awaited: Awaited,
 }
 
 /// What a proxy answers.
@@ -84,27 +76,15 @@ impl Tunnel {
         let _ = write!(out, "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
         out.put_slice(lines.wire());
         out.put_slice(b"\r\n");
-        let stage = Stage::Reading(Intake::default(), ResponseFacts::default());
-        Ok(Self { config, stage })
+        Ok(Self { config, awaited: Awaited::new() })
     }
 
-    /// Reads the answer; `None` until all of its head has come, and ever after.
+    /// Reads the answer: `None` until its head is complete, and again once it was returned.
     ///
     /// What comes after the head stays in `input`: a Content-Length in the head of a tunnel means
     /// nothing (RFC 9110 section 9.3.6). After a failure, everything is dropped.
     pub fn receive<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Tunneled<'b>> {
-        let (intake, facts) = match &mut self.stage {
-            Stage::Reading(intake, facts) => (intake, facts),
-            Stage::Answered => return None,
-            Stage::Failed => {
-                mem::take(input);
-                return None;
-            }
-        };
-        let head = intake.read(&self.config, facts, input)?;
-        let response = head.map(|head| Response::new(head, *facts));
-        self.stage = Stage::Answered;
-        let error = match response {
+        let error = match self.awaited.read(&self.config, input)? {
             Ok(response) => match response.status() {
                 200..=299 => return Some(Tunneled::Open(response)),
                 300.. => return Some(Tunneled::Refused(response)),
@@ -113,8 +93,7 @@ impl Tunnel {
             },
             Err(error) => error,
         };
-        self.stage = Stage::Failed;
-        mem::take(input);
+        self.awaited.fail(input);
         Some(Tunneled::Failed(error))
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! The work is one body over the vectors of the machine (`body`), which the rooms beside it name:
 //! AVX-512, AVX2 or SSE2 on x86-64, NEON on 64-bit Arm, words anywhere else.
+//!
+//! Invariant: how a payload is cut changes no byte of what comes out.
 
 mod body;
 mod short;
@@ -79,7 +81,7 @@ impl Mask {
     }
 
     /// [`apply`](Self::apply) for what a read has brought: lengths that nobody can predict, and
-    /// bytes that may not be near. Beyond 128 bytes it is the same.
+    /// bytes that may not be near. Beyond 512 bytes it is the same.
     #[cfg(feature = "alloc")]
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "half the time of a small message is a call's")]
