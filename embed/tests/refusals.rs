@@ -3,10 +3,15 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-/// The answer to a request, whole: every one of these ends the connection, by its own wish.
+/// The end of a head, and what may look like another: sent before the answer, as frames would be.
+const EARLY: &str = "\r\nGET / HTTP/1.1\r\nHost: a\r\n";
+
+/// All that is answered to a request: every one of these is the last of its connection.
 fn ask(address: &str, path: &str, fields: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let (mut answer, mut scratch) = (Vec::new(), [0; 4096]);
@@ -38,13 +43,13 @@ fn refused_in_whose_words() {
     let close = "Connection: close\r\n";
     for (path, fields, status, wanted) in [
         ("/", close.into(), 200, "a page like any other."),
-        ("/conversation", close.into(), 426, "upgrade: websocket"),
+        ("/conversation", EARLY.into(), 426, "upgrade: websocket"),
         ("/conversation", version("13"), 101, "s3ppLMBiTxaQ9kYGzzhZRbK+xOo="),
-        ("/conversation", format!("{}{close}", version("12")), 426, "sec-websocket-version: 13"),
-        ("/conversation", format!("{upgrade}{close}"), 400, "sec-websocket-version missing"),
+        ("/conversation", version("12") + EARLY, 426, "sec-websocket-version: 13"),
+        ("/conversation", upgrade.clone() + EARLY, 400, "sec-websocket-version missing"),
         (
             "/conversation",
-            format!("{}Origin: https://evil.example\r\n{close}", version("13")),
+            format!("{}Origin: https://evil.example\r\n{EARLY}", version("13")),
             403,
             "origin not allowed",
         ),
@@ -60,6 +65,7 @@ fn refused_in_whose_words() {
         let what = format!("{path} {fields}\n{answer}");
         assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{what}");
         assert!(answer.contains(&wanted.to_lowercase()), "{what}");
+        assert_eq!(answer.matches("http/1.1 ").count(), 1, "{what}");
     }
     server.kill().unwrap();
     server.wait().unwrap();

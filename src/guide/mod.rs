@@ -196,9 +196,9 @@
 //! In async code this is `write_buf`, which counts what is gone even if it is cancelled;
 //! `write_all` and `clear` would send bytes twice. What you push to others, as in a chat, has no
 //! such brake: give each member a queue of [`Prepared`](crate::Prepared), of a fixed length, and
-//! drop who falls behind it. They go past `out`, where `high_water` does not see them. Take the bytes of one ([`prepared`](crate::Connection::prepared)) when
-//! its turn to be written comes: of those taken earlier some might follow a Close.
-//! `examples/server` does so.
+//! drop who falls behind it. They go past `out`, where `high_water` does not see them. Take the
+//! bytes of one ([`prepared`](crate::Connection::prepared)) when its turn to be written comes: of
+//! those taken earlier some might follow a Close. `examples/server` does so.
 //!
 //! # Timeouts
 //!
