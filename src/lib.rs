@@ -104,8 +104,9 @@
 //!   4.1). At most one connection to an address may be connecting at a time: queue the rest.
 //! * After an abnormal end, reconnect after a random delay of some seconds, then longer ones
 //!   (section 7.2.3).
-//! * The number of connections, and authentication. `Origin` is checked, by default against the host
-//!   that was asked; but programs that are no browser write into it what they like (section 10.1).
+//! * The number of connections, and authentication. `Origin` is checked, by default against the
+//!   host that was asked; but programs that are no browser write into it what they like (section
+//!   10.1).
 //! * Relaying frames: this is an endpoint. An intermediary has rules of its own (section 5.4).
 //!
 //! # Features

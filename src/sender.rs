@@ -169,8 +169,8 @@ impl Sender {
     /// The header of a message of `len` bytes whose payload the caller writes after it, without a
     /// copy: `[header, payload]` in one vectored write. For servers.
     ///
-    /// Write the output first, then the header and the payload. Until all of the payload is written,
-    /// nothing else may be, or it would be taken for payload: no answer that a
+    /// Write the output first, then the header and the payload. Until all of the payload is
+    /// written, nothing else may be, or it would be taken for payload: no answer that a
     /// [`Connection`](crate::Connection) has put into the output since, and no Pong that was held
     /// back ([`pending`](Self::pending)). A text must be UTF-8: the library does not see it.
     ///

@@ -242,11 +242,11 @@
 //!
 //! Tell it what happens: `phase` when the connection opens and once it is that no more
 //! ([`is_open`](crate::Connection::is_open)), `heard` for each read, `backlog` for each write that
-//! took something and left something, `pong` for each Pong, `active` for messages, and for chunks of
-//! one, where `idle_timeout` is set. Ask it while a write waits, too: a peer that takes nothing is
-//! found by no read. Code that blocks gives the socket a write timeout for that, and calls `write`,
-//! not `write_all`: then `backlog` can be told of each piece, and a peer that reads slowly is not
-//! given up. `examples/server` does so.
+//! took something and left something, `pong` for each Pong, `active` for messages, and for chunks
+//! of one, where `idle_timeout` is set. Ask it while a write waits, too: a peer that takes nothing
+//! is found by no read. Code that blocks gives the socket a write timeout for that, and calls
+//! `write`, not `write_all`: then `backlog` can be told of each piece, and a peer that reads slowly
+//! is not given up. `examples/server` does so.
 //!
 //! **Read what is there before you ask.** The Pong may lie in the socket since long ago, where one
 //! message took you that long; and while you do not read because your own work is not done, say
@@ -352,9 +352,9 @@
 //!
 //! # Halves on two tasks
 //!
-//! [`split`](crate::Connection::split) gives a half that receives and a half that sends, and neither
-//! needs a lock. What the one owes the peer goes to the other as a small value, in one slot: a
-//! newer one is merged, so nothing queues however many Pings come.
+//! [`split`](crate::Connection::split) gives a half that receives and a half that sends, and
+//! neither needs a lock. What the one owes the peer goes to the other as a small value, in one
+//! slot: a newer one is merged, so nothing queues however many Pings come.
 //!
 //! ```
 //! use bytes::BytesMut;
