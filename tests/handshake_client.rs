@@ -370,6 +370,10 @@ fn limits_are_inclusive() {
     opens(&[&interim[..], &total(spare - interim.len())].concat());
     let over = [&interim[..], &total(spare + 1 - interim.len())].concat();
     fails_with(&config, &offer, &over, E::HeadTooLarge);
+    // Where the limit falls into a line that is no longer than it may be.
+    let interim = format!("HTTP/1.1 100 \r\nA:{0}\r\nB:{0}\r\n\r\n", "a".repeat(58));
+    let over = [interim.as_bytes(), &head(&line(60), &[])].concat();
+    fails_with(&config, &offer, &over, E::HeadTooLarge);
     fails_with(&config, &offer, &[b'X'; 1000], E::StatusLine);
 }
 

@@ -23,6 +23,8 @@ enum Ended {
     Taken,
     TooLarge,
     TooLong,
+    /// The start line is too long, or too large for a whole head.
+    StartTooLong,
     TooMany,
     Otherwise,
 }
@@ -35,6 +37,9 @@ fn check_limits(config: &Config, head: &[u8], ended: Ended) {
     let lines: Vec<_> = lines.map(|line| line.chars().count()).collect();
     let too_large = head.len() > config.max_head;
     let too_long = lines.iter().any(|size| *size > config.max_line);
+    // An empty line may come before the start line.
+    let before = if lines.first() == Some(&0) { 2 } else { 0 };
+    let start = lines.iter().find(|size| **size > 0).map_or(head.len(), |size| before + size + 2);
     let most = 1 + usize::from(config.max_fields);
     let too_many = lines.split(|size| *size == 0).any(|lines| lines.len() > most);
     assert!(match ended {
@@ -42,6 +47,7 @@ fn check_limits(config: &Config, head: &[u8], ended: Ended) {
         Ended::Taken => !too_large && !too_long && !too_many,
         Ended::TooLarge => too_large,
         Ended::TooLong => too_long,
+        Ended::StartTooLong => too_long || start > config.max_head,
         Ended::TooMany => too_many,
         Ended::Otherwise => true,
     });
@@ -80,7 +86,8 @@ pub fn serve(
                 Asked::Refused(error) => {
                     ended = match error {
                         RequestError::HeadTooLarge => Ended::TooLarge,
-                        RequestError::TargetTooLong | RequestError::FieldTooLong => Ended::TooLong,
+                        RequestError::TargetTooLong => Ended::StartTooLong,
+                        RequestError::FieldTooLong => Ended::TooLong,
                         RequestError::TooManyFields => Ended::TooMany,
                         _ => Ended::Otherwise,
                     };

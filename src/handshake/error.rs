@@ -20,7 +20,8 @@ pub enum RequestError {
     RequestLine,
     /// A method of more than 32 bytes (RFC 9112 section 3).
     MethodTooLong,
-    /// A request line over [`Config::max_line`](crate::Config::max_line) (RFC 9112 section 3).
+    /// A request line over [`Config::max_line`](crate::Config::max_line), or alone over
+    /// [`Config::max_head`](crate::Config::max_head) (RFC 9112 section 3).
     TargetTooLong,
     /// A field line that is not `name: value` (RFC 9112 section 5).
     Field,
@@ -119,7 +120,8 @@ impl From<HeadError> for RequestError {
         match error {
             HeadError::Control => Self::Control,
             HeadError::FirstWordTooLong => Self::MethodTooLong,
-            HeadError::StartLineTooLong => Self::TargetTooLong,
+            // "If the request-target is longer than any URI it wishes to parse" (RFC 9112 section 3).
+            HeadError::StartLineTooLong | HeadError::StartLineTooLarge => Self::TargetTooLong,
             HeadError::FieldTooLong => Self::FieldTooLong,
             HeadError::HeadTooLarge => Self::HeadTooLarge,
             HeadError::TooManyFields => Self::TooManyFields,
@@ -226,7 +228,7 @@ impl From<HeadError> for ResponseError {
             HeadError::Control => Self::Control,
             HeadError::FirstWordTooLong => Self::StatusLine,
             HeadError::StartLineTooLong | HeadError::FieldTooLong => Self::LineTooLong,
-            HeadError::HeadTooLarge => Self::HeadTooLarge,
+            HeadError::StartLineTooLarge | HeadError::HeadTooLarge => Self::HeadTooLarge,
             HeadError::TooManyFields => Self::TooManyFields,
             HeadError::Field => Self::Field,
         }

@@ -70,6 +70,8 @@ pub(super) enum HeadError {
     Control,
     FirstWordTooLong,
     StartLineTooLong,
+    /// Longer than a whole head may be.
+    StartLineTooLarge,
     FieldTooLong,
     HeadTooLarge,
     TooManyFields,
@@ -305,10 +307,9 @@ impl Scanner {
         }
     }
 
-    /// What a head breaks that is too long: "if the request-target is longer than any URI it wishes
-    /// to parse" a server "MUST respond with a 414" (RFC 9112 section 3).
+    /// What a head breaks by being longer.
     const fn too_large(&self) -> HeadError {
-        if self.started { HeadError::HeadTooLarge } else { HeadError::StartLineTooLong }
+        if self.started { HeadError::HeadTooLarge } else { HeadError::StartLineTooLarge }
     }
 
     /// How long the current line may be, and what it breaks by being longer.
