@@ -120,7 +120,7 @@ impl From<HeadError> for RequestError {
         match error {
             HeadError::Control => Self::Control,
             HeadError::FirstWordTooLong => Self::MethodTooLong,
-            // "Longer than any URI it wishes to parse" (RFC 9112 section 3).
+            // The target is "longer than any URI it wishes to parse" (RFC 9112 section 3).
             HeadError::StartLineTooLong | HeadError::StartLineTooLarge => Self::TargetTooLong,
             HeadError::FieldTooLong => Self::FieldTooLong,
             HeadError::HeadTooLarge => Self::HeadTooLarge,

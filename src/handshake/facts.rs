@@ -289,8 +289,9 @@ impl RequestFacts {
             })
     }
 
-    /// "The message framing is invalid and the recipient MUST treat it as an unrecoverable error",
-    /// be the method one that is refused (RFC 9112 section 6.3).
+    /// Whether it can be told where the content ends: if not, "the message framing is invalid and
+    /// the recipient MUST treat it as an unrecoverable error" (RFC 9112 section 6.3), be the method
+    /// one that is refused.
     fn body_has_an_end(&self, head: &[u8]) -> bool {
         let is_length = |value: &[u8]| !value.is_empty() && value.iter().all(u8::is_ascii_digit);
         match (self.transfer_encoding, self.content_length.lines) {
