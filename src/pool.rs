@@ -22,7 +22,8 @@ use core::fmt;
 /// need something makes it. The room is handed out with a message that fills it; it comes back by
 /// [`Connection::recycle`](crate::Connection::recycle). Connections that agreed to context takeover
 /// have codecs of their own. A deflater is only of use to those with the same window and policy,
-/// and the one that was used last is kept.
+/// and the one that was used last is kept; one of level 9 is not, nor is one taken for a message
+/// that is sent in several fragments, for there it might remember a byte of another's.
 ///
 /// A pool holds at most room for the longest message, as [`Config`](crate::Config) has it, and two
 /// codecs.

@@ -331,6 +331,48 @@ fn what_nobody_takes_stays() {
     assert!(format!("{pool:?}").ends_with(both), "{pool:?}");
 }
 
+/// A secret of one connection decides nothing of what another sends, in one piece or in fragments.
+#[test]
+fn what_was_compressed_before_does_not_show() {
+    let mut state = 0x9e37_79b9_u32;
+    let mut draw = |most: u8| -> u8 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16).to_le_bytes()[0] % most
+    };
+    for level in 1..=9 {
+        let config = with(keen(level), Config::default());
+        let server =
+            || Connection::server(config.clone()).with_deflate(contexts(context(12, false)));
+        let mut pool = Pool::new();
+        for _ in 0..1000 {
+            let [one, two] = [12 + draw(40), 4 + draw(60)]
+                .map(|len| (0..len).map(|_| b'a' + draw(3)).collect::<Vec<u8>>());
+            let mut secret = vec![b'.'; one.len()];
+            secret.push(b'a' + draw(4));
+            secret.extend([b'.'; 80]);
+            let (mut out, whole) = (BytesMut::new(), draw(4) == 0);
+            let send = |server: &mut Connection| {
+                let mut out = BytesMut::new();
+                server.send_fragment(Kind::Binary, &one, whole, &mut out).unwrap();
+                server.send_fragment(Kind::Binary, &two, true, &mut out).unwrap();
+                out
+            };
+            let (mut victim, mut borrows) = (server(), server());
+            victim.borrow_from(&mut pool);
+            victim.send_binary(&secret, &mut out).unwrap();
+            if draw(2) == 0 {
+                let own = send(&mut victim);
+                assert_eq!(own, send(&mut server()), "level {level}, one connection");
+            }
+            victim.return_to(&mut pool);
+            borrows.borrow_from(&mut pool);
+            assert_eq!(send(&mut borrows), send(&mut server()), "level {level}");
+            borrows.return_to(&mut pool);
+        }
+        assert_eq!(format!("{pool:?}").contains("deflater: false"), level == 9, "level {level}");
+    }
+}
+
 #[test]
 fn messages_are_prepared_by_one_deflater() {
     let mut pool = Pool::new();

@@ -155,6 +155,11 @@ impl Deflation {
         let mut out = BytesMut::new();
         let Some(context) = self.context else { return out };
         let fresh = || Box::new(Deflater::with_effort(context, self.effort));
+        if !last && self.borrows {
+            // At the end of a fragment zlib-rs may look at a byte behind it, which the message of
+            // another connection has left there: what is written would tell of that.
+            self.deflater.take_if(|deflater| deflater.is_at_start());
+        }
         let deflater = self.deflater.get_or_insert_with(fresh);
         deflater.compress(piece, last, &mut out);
         if last && self.borrows {
@@ -168,6 +173,9 @@ impl Deflation {
     /// Takes the codec that is spare, if it is of use.
     pub(crate) fn borrow_from(&mut self, codecs: &mut Codecs) {
         let Some(context) = self.context.filter(|context| !context.takeover()) else { return };
+        if !self.effort.forgets() {
+            return;
+        }
         self.borrows = true;
         if self.deflater.is_none() {
             self.deflater = codecs.deflater(context, self.effort);

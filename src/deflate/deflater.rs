@@ -71,7 +71,7 @@ impl Deflater {
 
     /// Whether one made for this would be the same.
     pub(super) fn suits(&self, context: Context, effort: Effort) -> bool {
-        self.context == context && self.effort == effort
+        self.context == context && self.effort == effort && effort.forgets()
     }
 
     /// Whether no message is under way.

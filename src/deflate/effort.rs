@@ -15,6 +15,12 @@ impl Effort {
         Self(level.min(9) | memory.clamp(1, 9) << 4)
     }
 
+    /// Whether a deflater that was reset compresses whole messages as a new one does. zlib-rs
+    /// leaves its window as it was, and at level 9 looks at bytes there that it has not been given.
+    pub(crate) const fn forgets(self) -> bool {
+        self.level() < 9
+    }
+
     /// zlib's `level`.
     pub(super) const fn level(self) -> u8 {
         self.0 & 0xf
