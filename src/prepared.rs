@@ -87,7 +87,7 @@ impl Prepared {
                 .unwrap_or_else(|| Box::new(Deflater::new(context, policy)));
             deflater.compress(self.payload(), true, &mut compressed);
             deflater.abandon();
-            pool.codecs.deflater = Some(deflater);
+            pool.codecs.keep(deflater);
             let shrinks = compressed.len() < self.payload().len();
             let form = shrinks.then(|| Form::new(self.kind, &compressed, true));
             self.compressed = form.map(|form| (form, context));

@@ -208,6 +208,26 @@ fn a_vector_grows_to_twice_the_message_or_twelve_times_its_payload() {
     }
 }
 
+/// 600,000 bytes in some 600 octets say nothing of the megabyte in stored blocks behind them.
+#[test]
+fn what_begins_densely_reserves_nothing_for_what_does_not_go_on_so() {
+    let whole = [vec![7; 600_000], data(1, 1 << 20, 5)].concat();
+    let mut deflater = Deflater::new(context(15, false), &policy(6, 8));
+    let pieces = deflate(&mut deflater, &whole, &[600_000]);
+    assert!(pieces.len() == 2 && pieces[0].len() < 700);
+    let mut inflater = Inflater::new(context(15, false));
+    let (message, end) = deflate_support::inflate(
+        &mut inflater,
+        &pieces.concat(),
+        &[pieces[0].len()],
+        usize::MAX,
+        deflate_support::FREE,
+    );
+    assert!(message == whole && end.is_ok());
+    let most = 2 * message.len() + 12 * pieces.concat().len();
+    assert!(message.capacity() <= most, "{}", message.capacity());
+}
+
 /// What does not compress lies in its payload as it is: no inflater is made to copy it.
 #[test]
 fn stored_blocks_need_no_inflater() {

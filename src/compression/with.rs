@@ -172,10 +172,8 @@ impl Deflation {
 
     /// Takes the codec that is spare, if it is of use.
     pub(crate) fn borrow_from(&mut self, codecs: &mut Codecs) {
-        let Some(context) = self.context.filter(|context| !context.takeover()) else { return };
-        if !self.effort.forgets() {
-            return;
-        }
+        let lends = |context: &Context| !context.takeover() && self.effort.forgets();
+        let Some(context) = self.context.filter(lends) else { return };
         self.borrows = true;
         if self.deflater.is_none() {
             self.deflater = codecs.deflater(context, self.effort);
@@ -185,8 +183,9 @@ impl Deflation {
     /// Gives it back, unless a message is under way: then it is dropped with that.
     pub(crate) fn return_to(&mut self, codecs: &mut Codecs) {
         if mem::take(&mut self.borrows) {
-            let deflater = self.deflater.take_if(|deflater| deflater.is_at_start());
-            codecs.deflater = deflater.or_else(|| codecs.deflater.take());
+            if let Some(deflater) = self.deflater.take_if(|deflater| deflater.is_at_start()) {
+                codecs.keep(deflater);
+            }
         }
     }
 

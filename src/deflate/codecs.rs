@@ -12,7 +12,7 @@ use core::fmt;
 #[derive(Default)]
 pub(crate) struct Codecs {
     pub(crate) inflater: Option<Box<Inflater>>,
-    pub(crate) deflater: Option<Box<Deflater>>,
+    deflater: Option<Box<Deflater>>,
 }
 
 impl Codecs {
@@ -24,6 +24,13 @@ impl Codecs {
     /// The deflater, if it is of use for messages of this `context` and `effort`.
     pub(crate) fn deflater(&mut self, context: Context, effort: Effort) -> Option<Box<Deflater>> {
         self.deflater.take_if(|deflater| deflater.suits(context, effort))
+    }
+
+    /// Keeps one that no message is under way in, if the last one leaves no trace there.
+    pub(crate) fn keep(&mut self, deflater: Box<Deflater>) {
+        if deflater.forgets() {
+            self.deflater = Some(deflater);
+        }
     }
 }
 

@@ -71,7 +71,12 @@ impl Deflater {
 
     /// Whether one made for this would be the same.
     pub(super) fn suits(&self, context: Context, effort: Effort) -> bool {
-        self.context == context && self.effort == effort && effort.forgets()
+        self.context == context && self.effort == effort
+    }
+
+    /// Whether it compresses whole messages as a new one does, once it is told to forget.
+    pub(super) const fn forgets(&self) -> bool {
+        self.effort.forgets()
     }
 
     /// Whether no message is under way.

@@ -230,7 +230,9 @@ impl Inflater {
             (None, Some(first)) if first & BLOCK_TYPE == 0 => STORED,
             (None, _) => DENSE,
         };
-        let wanted = input.len().saturating_mul(density).saturating_add(SLOW);
+        // What was denser need not stay so: for that the vector doubles at most.
+        let bound = input.len().saturating_mul(DENSE).max(message.len()).min(MOST);
+        let wanted = input.len().saturating_mul(density).min(bound).saturating_add(SLOW);
         if spare::room(message) < wanted.min(most) {
             let more = wanted.saturating_add(SLOW).max(message.len());
             message.reserve_exact(more.min(most));
