@@ -48,6 +48,7 @@ pub fn served(config: &Arc<Config>, whole: &[u8]) -> Option<[Verdict; 3]> {
     let target = parsed.path?;
     let mut request = http::Request::new(());
     *request.method_mut() = Method::from_bytes(parsed.method?.as_bytes()).ok()?;
+    // What the type writes otherwise than it was read is another target.
     *request.uri_mut() = target.parse().ok().filter(|uri: &Uri| *uri.to_string() == *target)?;
     *request.version_mut() =
         if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };

@@ -97,12 +97,12 @@
 //! # assert!(matches!(stage, Stage::Open(_)) && out.ends_with(b"\r\n\r\n\x8a\x01p"));
 //! ```
 //!
+//! Where this is a function of its own, the borrow of the input ends with it: return how much is
+//! left (`size - input.len()..size`), not the slice.
+//!
 //! Pages of the host and port that is asked may connect, and programs that are no browser; others
 //! are refused with a 403, as are those of a server for development on another port, and all where
 //! a proxy rewrites `Host`: name them with [`Accept::origins`](crate::handshake::Accept::origins).
-//!
-//! Where this is a function of its own, the borrow of the input ends with it: return how much is
-//! left (`size - input.len()..size`), not the slice.
 //!
 //! A client is [`Client::start`](crate::handshake::Client::start), its request written, its answer
 //! read, in the same way. Where something else speaks HTTP (hyper, axum, h2),

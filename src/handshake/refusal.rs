@@ -57,15 +57,13 @@ impl Refusal {
         };
         let mut lines = lines(status, self.extended, false);
         if is_version && status != 426 {
-            lines.extend_from_slice(VERSION);
+            lines.extend_from_slice(b"Sec-WebSocket-Version: 13\r\n");
         }
         lines.extend_from_slice(b"Content-Type: text/plain\r\n");
         let body = if self.is_head { Vec::new() } else { format!("{}\n", self.error).into_bytes() };
         ResponseParts { status, lines: Lowered::new(&lines), body }
     }
 }
-
-const VERSION: &[u8] = b"Sec-WebSocket-Version: 13\r\n";
 
 /// The fields that a status asks for. HTTP/2 and HTTP/3 end a stream by themselves.
 fn lines(status: u16, extended: bool, has_allow: bool) -> Vec<u8> {
