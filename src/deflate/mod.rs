@@ -30,6 +30,13 @@
 //! With the feature `std` this comes from the global allocator. Without it, zlib-rs calls the C
 //! functions `posix_memalign`, `calloc` and `free` (off Unix, `malloc` for the first), which the
 //! program must then have.
+//!
+//! # After 4 GiB
+//!
+//! zlib-rs 0.6 counts the octets on the compressed side of a context in C's `unsigned long`. Where
+//! that has 32 bits (32-bit targets, and Windows) and the build checks arithmetic for overflow, as
+//! debug builds do, it panics when 4 GiB of them have gone through one context that is taken over.
+//! Without the checks the count begins again, and nothing depends on it.
 
 mod codecs;
 mod context;
