@@ -4,7 +4,7 @@
 mod h3_stream;
 mod socket;
 
-use h3_stream::{H3Stream, read_head, read_settings, send_head, send_settings};
+use h3_stream::{H3Stream, OF_A_REQUEST, OF_A_RESPONSE, read_settings, send_settings};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Endpoint};
 use rustls::RootCertStore;
@@ -15,6 +15,9 @@ use sockless::handshake::Asking;
 use sockless_embed::conversation::client_config;
 use std::error::Error;
 use std::sync::Arc;
+
+/// How many interim responses are passed over.
+const MOST_INTERIM: u32 = 8;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -37,29 +40,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Asking::extended(client_config(), Keys::system(), &offer(&target), allowed)
             .ok_or("not allowed")?;
     let pseudo = request.pseudo();
-    let mut fields: Vec<_> = [
-        (":method", Some(pseudo.method)),
-        (":protocol", pseudo.protocol),
-        (":scheme", pseudo.scheme),
-        (":authority", pseudo.authority),
-        (":path", pseudo.path),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect();
-    for (name, value) in request.fields() {
-        fields.push((name, std::str::from_utf8(value)?));
-    }
-    let (mut send, mut receive) = connection.open_bi().await?;
-    send_head(&mut send, fields).await?;
-    let head = read_head(&mut receive).await?;
-    let status = head.get(":status").unwrap_or_default().parse()?;
-    let fields = head.as_ref().iter().filter(|(name, _)| !name.starts_with(':'));
-    let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let Some((websocket, agreed)) = asking.receive(status, fields)? else {
+    let values =
+        [Some(pseudo.method), pseudo.protocol, pseudo.scheme, pseudo.authority, pseudo.path];
+    let pseudo = OF_A_REQUEST.into_iter().zip(values);
+    let pseudo = pseudo.filter_map(|(name, value)| Some((name, value?.as_bytes())));
+    let (send, receive) = connection.open_bi().await?;
+    let mut stream = H3Stream::new(send, receive);
+    stream.send_head(pseudo.chain(request.fields())).await?;
+    let mut interim = 0;
+    let (head, status) = loop {
+        let head = stream.read_head(&OF_A_RESPONSE).await?;
+        let status = head.pseudo(":status").unwrap_or_default().parse()?;
+        // "A client MUST be able to parse one or more 1xx responses received prior to a final
+        // response" (RFC 9110 section 15.2); HTTP/3 has no 101.
+        if !matches!(status, 100 | 102..=199) || interim == MOST_INTERIM {
+            break (head, status);
+        }
+        interim += 1;
+    };
+    let Some((websocket, agreed)) = asking.receive(status, head.fields())? else {
         return Err(format!("refused with {status}").into());
     };
-    let stream = H3Stream::new(send, receive);
     print!("{}", talk(stream, websocket, &agreed, Vec::new()).await?);
     connection.close(0x100_u32.into(), b""); // H3_NO_ERROR
     endpoint.wait_idle().await;

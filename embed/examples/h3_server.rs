@@ -4,7 +4,7 @@
 mod h3_stream;
 mod socket;
 
-use h3_stream::{H3Stream, read_head, read_settings, send_head, send_settings};
+use h3_stream::{H3Stream, OF_A_REQUEST, REQUEST_INCOMPLETE, read_settings, send_settings};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
@@ -61,43 +61,37 @@ async fn serve(connection: Connection) -> io::Result<()> {
 }
 
 /// One stream.
-async fn answer(mut send: SendStream, mut receive: RecvStream) -> io::Result<()> {
+async fn answer(send: SendStream, receive: RecvStream) -> io::Result<()> {
     let config = server_config();
-    let head = timeout(config.open_timeout, read_head(&mut receive)).await??;
+    let mut stream = H3Stream::new(send, receive);
+    stream.code = REQUEST_INCOMPLETE;
+    let head = timeout(config.open_timeout, stream.read_head(&OF_A_REQUEST)).await??;
     let pseudo = PseudoHeaders {
-        method: head.get(":method").unwrap_or_default(),
-        protocol: head.get(":protocol"),
-        scheme: head.get(":scheme"),
-        authority: head.get(":authority"),
-        path: head.get(":path"),
+        method: head.pseudo(":method").unwrap_or_default(),
+        protocol: head.pseudo(":protocol"),
+        scheme: head.pseudo(":scheme"),
+        authority: head.pseudo(":authority"),
+        path: head.pseudo(":path"),
     };
     complain(format_args!("{} {} HTTP/3", pseudo.method, pseudo.path.unwrap_or_default()));
-    let fields = head.as_ref().iter().filter(|(name, _)| !name.starts_with(':'));
-    let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let opened = Request::extended(pseudo, fields, &config)
+    let opened = Request::extended(pseudo, head.fields(), &config)
         .and_then(|asked| Accept::new(&asked).prefer(&SPOKEN).respond(config.clone()));
     match opened {
         Ok((response, connection, agreed)) => {
-            respond(&mut send, &response).await?;
-            let stream = H3Stream::new(send, receive);
+            respond(&mut stream, &response).await?;
             echo(Socket::new(stream, connection, config, &[]), &agreed).await
         }
         Err(refusal) => {
             let response = refusal.respond();
-            respond(&mut send, &response).await?;
-            let mut stream = H3Stream::new(send, receive);
+            respond(&mut stream, &response).await?;
             stream.write_all(response.body()).await?;
             stream.shutdown().await
         }
     }
 }
 
-async fn respond(send: &mut SendStream, response: &ResponseParts) -> io::Result<()> {
+async fn respond(stream: &mut H3Stream, response: &ResponseParts) -> io::Result<()> {
     let status = response.status().to_string();
-    let text = |value| std::str::from_utf8(value).map_err(io::Error::other);
-    let mut fields = vec![(":status", status.as_str())];
-    for (name, value) in response.fields() {
-        fields.push((name, text(value)?));
-    }
-    send_head(send, fields).await
+    let status = std::iter::once((":status", status.as_bytes()));
+    stream.send_head(status.chain(response.fields())).await
 }

@@ -1,11 +1,12 @@
 //! As much of HTTP/3 (RFC 9114) as WebSockets ask for (RFC 9220): settings, a head each way, and a
 //! stream's DATA as something that tokio reads and writes. `quinn` is the transport, `quinn`'s
-//! windows are the flow control; `wtransport-proto` knows QPACK, settings and integers.
+//! windows are the flow control; `qpack` knows fields, `wtransport-proto` settings and integers.
 //!
 //! Crate `h3` would do the same in fewer lines, but knows no `:protocol` of `websocket`.
 #![allow(dead_code, reason = "each side needs a part of it")]
 
 use bytes::{Buf as _, BytesMut};
+use qpack::{HeaderField, decode_stateless, encode_stateless};
 use quinn::{Connection, RecvStream, SendStream};
 use std::io;
 use std::pin::Pin;
@@ -14,14 +15,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 use wtransport_proto::bytes::{BytesReader as _, BytesWriter as _};
 use wtransport_proto::frame::Frame;
-use wtransport_proto::headers::Headers;
-use wtransport_proto::qpack::Encoder;
 use wtransport_proto::settings::{SettingId, Settings};
 use wtransport_proto::stream_header::StreamHeader;
 use wtransport_proto::varint::VarInt;
 
-/// H3_REQUEST_CANCELLED (RFC 9114 section 8.1): what a reset is made with.
+/// What a stream is given up with (RFC 9114 section 8.1): H3_REQUEST_CANCELLED,
 pub const REQUEST_CANCELLED: u32 = 0x10c;
+/// H3_REQUEST_INCOMPLETE where no whole request came,
+pub const REQUEST_INCOMPLETE: u32 = 0x10d;
+/// H3_MESSAGE_ERROR where it was malformed;
+pub const MESSAGE_ERROR: u32 = 0x10e;
+/// and H3_NO_ERROR where all is said, and nobody reads what else may come.
+const NO_ERROR: u32 = 0x100;
 
 const CONTROL: u64 = 0; // a kind of stream
 const DATA: u64 = 0;
@@ -90,16 +95,47 @@ async fn read_frame(stream: &mut RecvStream, wanted: u64) -> io::Result<Vec<u8>>
     }
 }
 
-/// Sends a head: pseudo-header fields first.
-pub async fn send_head(stream: &mut SendStream, fields: Vec<(&str, &str)>) -> io::Result<()> {
-    let payload = Encoder::encode(fields);
-    Ok(stream.write_all(&frame(HEADERS, &payload)).await?)
+/// The pseudo-header fields of a request, and that of a response.
+pub const OF_A_REQUEST: [&str; 5] = [":method", ":protocol", ":scheme", ":authority", ":path"];
+pub const OF_A_RESPONSE: [&str; 1] = [":status"];
+
+/// A head: its pseudo-header fields are known ones, each is there once, and they come first.
+pub struct Head {
+    pseudo: Vec<(String, String)>,
+    fields: Vec<(String, Vec<u8>)>,
 }
 
-/// Reads a head. Of fields that came twice this knows one: the crate's map has no more.
-pub async fn read_head(stream: &mut RecvStream) -> io::Result<Headers> {
-    let frame = Frame::new_headers(read_frame(stream, HEADERS).await?.into());
-    Headers::with_frame(&frame).map_err(|_| io::ErrorKind::InvalidData.into())
+impl Head {
+    /// Reads what QPACK has (RFC 9204); nothing if that is malformed (RFC 9114 section 4.3).
+    fn decode(payload: &[u8], known: &[&str]) -> Option<Self> {
+        let (mut pseudo, mut fields) = (Vec::new(), Vec::new());
+        for field in decode_stateless(&mut &payload[..], MAX as u64).ok()?.fields {
+            let (name, value) = field.into_inner();
+            let name = String::from_utf8(name.into_owned()).ok()?;
+            if !name.starts_with(':') {
+                fields.push((name, value.into_owned()));
+            } else if known.contains(&&name[..])
+                && fields.is_empty()
+                && pseudo.iter().all(|(other, _)| *other != name)
+            {
+                pseudo.push((name, String::from_utf8(value.into_owned()).ok()?));
+            } else {
+                return None;
+            }
+        }
+        Some(Self { pseudo, fields })
+    }
+
+    /// A pseudo-header field.
+    pub fn pseudo(&self, name: &str) -> Option<&str> {
+        let mut pseudo = self.pseudo.iter();
+        pseudo.find_map(|(found, value)| (found == name).then_some(&value[..]))
+    }
+
+    /// The other fields, in order, each as often as it came.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|(name, value)| (&name[..], &value[..]))
+    }
 }
 
 fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
@@ -112,9 +148,13 @@ fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A stream of requests. Dropped before it has ended, it is reset, and not ended in silence as
+/// `quinn` does: "a stream error [...] of type H3_REQUEST_CANCELLED" (RFC 9220 section 3).
 pub struct H3Stream {
     send: SendStream,
     receive: RecvStream,
+    /// What it is given up with.
+    pub code: u32,
     /// A frame on its way out.
     pending: BytesMut,
     /// The start of a frame on its way in.
@@ -127,7 +167,28 @@ pub struct H3Stream {
 impl H3Stream {
     pub fn new(send: SendStream, receive: RecvStream) -> Self {
         let (pending, start) = (BytesMut::new(), Vec::new());
-        Self { send, receive, pending, start, left: 0, is_data: false }
+        Self { send, receive, code: REQUEST_CANCELLED, pending, start, left: 0, is_data: false }
+    }
+
+    /// Sends a head: pseudo-header fields first.
+    pub async fn send_head<N, V>(&mut self, fields: impl Iterator<Item = (N, V)>) -> io::Result<()>
+    where
+        N: AsRef<[u8]>,
+        V: AsRef<[u8]>,
+    {
+        let mut payload = Vec::new();
+        let fields = fields.map(HeaderField::from);
+        encode_stateless(&mut payload, fields).map_err(|_| io::ErrorKind::InvalidInput)?;
+        Ok(self.send.write_all(&frame(HEADERS, &payload)).await?)
+    }
+
+    /// Reads a head, which may have these pseudo-header fields.
+    pub async fn read_head(&mut self, known: &[&str]) -> io::Result<Head> {
+        let payload = read_frame(&mut self.receive, HEADERS).await?;
+        self.code = MESSAGE_ERROR;
+        let head = Head::decode(&payload, known).ok_or(io::ErrorKind::InvalidData)?;
+        self.code = REQUEST_CANCELLED;
+        Ok(head)
     }
 
     fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -208,6 +269,17 @@ impl AsyncWrite for H3Stream {
         ready!(self.poll_pending(cx))?;
         // The stream has ended already, or been reset: that is as good.
         let _ = self.send.finish();
+        self.code = NO_ERROR;
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for H3Stream {
+    fn drop(&mut self) {
+        // What has ended stays as it is, either way.
+        if self.code != NO_ERROR {
+            let _ = self.send.reset(self.code.into());
+        }
+        let _ = self.receive.stop(self.code.into());
     }
 }
