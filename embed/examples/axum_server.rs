@@ -8,7 +8,7 @@ mod socket;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Version, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use bytes::Bytes;
@@ -63,7 +63,10 @@ async fn members(request: Request) -> Response {
         Some(secret) if secret == "Bearer of good news" => conversation(request).await,
         _ => {
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"members\"")];
-            (StatusCode::UNAUTHORIZED, challenge, "Members only.\n").into_response()
+            // Frames that were sent too early must not be read as a request; HTTP/2 has streams.
+            let is_last = request.version() < Version::HTTP_2;
+            let close = is_last.then_some([(header::CONNECTION, "close")]);
+            (StatusCode::UNAUTHORIZED, challenge, close, "Members only.\n").into_response()
         }
     }
 }

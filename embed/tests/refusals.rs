@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// The end of a head, and what may look like another: sent before the answer, as frames would be.
@@ -25,15 +25,25 @@ fn ask(address: &str, path: &str, fields: &str) -> String {
     String::from_utf8(answer).unwrap().to_lowercase()
 }
 
+/// A server that ends with the test, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn refused_in_whose_words() {
     let mut program = std::env::current_exe().unwrap();
     program.pop();
     program.pop();
     program.push("examples/axum_server");
-    let mut server = Command::new(program).stdout(Stdio::piped()).spawn().unwrap();
+    let mut server = Running(Command::new(program).stdout(Stdio::piped()).spawn().unwrap());
     let mut first = String::new();
-    let mut stdout = BufReader::new(server.stdout.take().unwrap());
+    let mut stdout = BufReader::new(server.0.stdout.take().unwrap());
     stdout.read_line(&mut first).unwrap();
     let address = first.trim().strip_prefix("listening on ").unwrap().to_owned();
 
@@ -53,7 +63,7 @@ fn refused_in_whose_words() {
             403,
             "origin not allowed",
         ),
-        ("/members", format!("{}{close}", version("13")), 401, "members only."),
+        ("/members", version("13") + EARLY, 401, "members only."),
         (
             "/members",
             format!("{}Authorization: Bearer of good news\r\n", version("13")),
@@ -67,6 +77,4 @@ fn refused_in_whose_words() {
         assert!(answer.contains(&wanted.to_lowercase()), "{what}");
         assert_eq!(answer.matches("http/1.1 ").count(), 1, "{what}");
     }
-    server.kill().unwrap();
-    server.wait().unwrap();
 }

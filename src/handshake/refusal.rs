@@ -108,7 +108,8 @@ impl Accept<'_> {
 
 impl Reject<'_> {
     /// The response to `request` where the host writes it. A host has a type of its own for
-    /// responses, and may as well answer with one of those.
+    /// responses, and may as well answer with one of those; over HTTP/1.1 with `Connection: close`,
+    /// so that no frame that was sent too early is read as a request.
     ///
     /// # Errors
     /// [`FieldError::Status`] if `request` is an extended CONNECT, and it is a 2xx, which would
