@@ -209,7 +209,7 @@ impl Assembler {
                 let bytes = self.take();
                 return Ok(Message::Binary(self.fit(bytes, stays).into()));
             }
-            Kind::Text => mem::replace(&mut self.draft, Draft::new()).finish()?,
+            Kind::Text => self.draft.finish()?,
         };
         if stays && is_small(text.capacity(), text.len()) {
             self.bytes = leave_text(&mut text);
@@ -217,6 +217,20 @@ impl Assembler {
             text.shrink_to(text.len().saturating_add(SLACK));
         }
         Ok(Message::Text(text.into()))
+    }
+
+    /// Drops what is here, and leaves its room to the next one.
+    pub(crate) fn discard(&mut self) {
+        let room = self.draft.discard();
+        if self.bytes.capacity() < room.capacity() {
+            self.bytes = room;
+        }
+        self.bytes.clear();
+    }
+
+    /// What the next chunk is inflated to.
+    pub(crate) const fn chunk(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
     }
 
     /// Takes the buffer, to be given to [`fit`](Self::fit).

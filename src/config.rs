@@ -143,7 +143,8 @@ impl Config {
     /// it sends. [`bounds`](crate::bounds) says what it is made of.
     ///
     /// The read buffer, the output, events that are kept and the compressed form of a message while
-    /// it is sent are the caller's, and come on top.
+    /// it is sent are the caller's, and come on top; so does what an allocator needs to move a
+    /// buffer that grows.
     ///
     /// ```
     /// use sockless::Config;

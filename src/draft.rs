@@ -15,6 +15,7 @@ use crate::mask::Mask;
 use crate::payload::leave;
 use crate::utf8::Utf8;
 use alloc::{string::String, vec::Vec};
+use core::mem;
 
 /// Bytes of a text unmasked and checked at a time: they stay in the nearest cache in between, and
 /// what is stored has the time of the check to arrive, so nothing need be fetched for it.
@@ -91,19 +92,27 @@ impl Draft {
         if let Some(Ok(())) = self.bytes.get(start..).map(|added| self.check.push(added)) {
             return Ok(());
         }
-        *self = Self::new();
+        *self = Self::within(self.discard());
         Err(ProtocolError::InvalidUtf8)
     }
 
-    /// The text, if it may end here.
-    pub(crate) fn finish(self) -> Result<String, ProtocolError> {
+    /// Its room, without what was in it.
+    pub(crate) fn discard(&mut self) -> Vec<u8> {
+        let mut room = mem::replace(self, Self::new()).bytes;
+        room.clear();
+        room
+    }
+
+    /// The text, if it may end here. Another may begin.
+    pub(crate) fn finish(&mut self) -> Result<String, ProtocolError> {
         if !self.check.is_boundary() {
             return Err(ProtocolError::InvalidUtf8);
         }
-        debug_assert!(core::str::from_utf8(&self.bytes).is_ok(), "the check is as strict");
+        let bytes = mem::replace(self, Self::new()).bytes;
+        debug_assert!(core::str::from_utf8(&bytes).is_ok(), "the check is as strict");
         // SAFETY: all of `bytes` went through `check`, piece by piece and in order: it grows in
         // `append` and `inflate` alone, which check what was added or drop everything, and a mask
         // and the inflater only ever add to a vector. No character is left unfinished.
-        Ok(unsafe { String::from_utf8_unchecked(self.bytes) })
+        Ok(unsafe { String::from_utf8_unchecked(bytes) })
     }
 }

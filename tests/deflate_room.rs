@@ -117,6 +117,35 @@ fn compressed_messages_that_are_recycled_need_no_heap() {
     }
 }
 
+/// One that cannot be inflated, or is cut short, leaves it as well.
+#[test]
+fn a_compressed_message_that_fails_leaves_its_room() {
+    let payload = deflated(&[b'a'; 600_000]);
+    for config in [Config::default(), streamed()] {
+        for first in [1, 2] {
+            let (mut pool, mut out) = (Pool::new(), BytesMut::new());
+            let mut lender = server(config.clone());
+            lender.borrow_from(&mut pool);
+            lender.recycle(Event::Binary(vec![7; 1 << 20].into()));
+            lender.return_to(&mut pool);
+            let cut = compressed(first, &payload[..payload.len() - 1]);
+            let invalid = compressed(first, b"\x06");
+            let text = compressed(first, &deflated(b"a\xff"));
+            for (mut wire, fails) in [(cut, true), (invalid, true), (text, first == 1)] {
+                let mut server = server(config.clone());
+                server.borrow_from(&mut pool);
+                let mut input = &mut wire[..];
+                while let Some(event) = server.receive(&mut input, &mut out) {
+                    server.recycle(event);
+                }
+                server.return_to(&mut pool);
+                assert_eq!(server.error().is_some(), fails);
+                assert!(pool.room() >= 1 << 20, "{first} {}: {}", wire.len(), pool.room());
+            }
+        }
+    }
+}
+
 /// One that fills less than half of a lent room takes no more of it along than an inflater has use
 /// for; what fills more has all of it.
 #[test]

@@ -250,7 +250,11 @@ fn a_head_that_drips_is_held_in_its_length() {
     let field = format!("X: {}\r\n", "y".repeat(8000));
     let long = format!("GET / HTTP/1.1\r\n{}", field.repeat(3));
     let many = format!("GET / HTTP/1.1\r\n{}", "a:\r\n".repeat(101));
-    for head in [long, many, "G".repeat(20_000), "\r\n".repeat(20_000)] {
+    // A value of an extension is looked at where it lies, with its backslash.
+    let (pad, value) = (format!("A: {}", "b".repeat(8150)), "a".repeat(8100));
+    let quoted =
+        format!("GET / HTTP/1.1\r\n{pad}\r\nSec-WebSocket-Extensions: x;y=\"\\{value}\"\r\n{pad}");
+    for head in [long, many, quoted, "G".repeat(20_000), "\r\n".repeat(20_000)] {
         // What came first decides where a buffer that doubles ends.
         for (first, size) in [(1, 1), (1000, 1000), (7, 1000), (9000, 9000)] {
             let mut bytes = head.clone().into_bytes();

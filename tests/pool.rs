@@ -238,6 +238,48 @@ fn an_unfinished_message_leaves_room_that_it_does_not_fill() {
     assert_eq!(hear(&mut waits, &wire[600_000..], 65536, &mut scratch), 1 << 20);
 }
 
+/// Else a peer that ends badly would make the next message of another one dear.
+#[test]
+fn a_message_that_never_ends_leaves_its_room() {
+    let (mut pool, mut scratch) = (Pool::new(), vec![0; 65536]);
+    let mut first = server();
+    first.borrow_from(&mut pool);
+    hear(&mut first, &message(1 << 20), 65536, &mut scratch);
+    first.return_to(&mut pool);
+    let close = fragment(Opcode::Close, true, b"");
+    for config in [Arc::new(Config::default()), Arc::new(streamed())] {
+        for (opcode, said, then) in [
+            (Opcode::Binary, &b""[..], &b"\xf0"[..]),
+            (Opcode::Binary, &[7; 600_000], b"\xf0"),
+            (Opcode::Text, b"a", b"\xf0"),
+            (Opcode::Text, b"a\xff", b""),
+            (Opcode::Text, b"a", &fragment(Opcode::Continuation, true, b"\xc3")),
+            (Opcode::Text, &[b'a'; 600_000], &close),
+            (Opcode::Binary, b"a", &close),
+            (Opcode::Binary, b"a", b""),
+        ] {
+            let before = held();
+            let mut connection = Connection::server(config.clone());
+            connection.borrow_from(&mut pool);
+            let mut out = BytesMut::new();
+            for mut wire in [fragment(opcode, false, said), then.to_vec()] {
+                let mut input = &mut wire[..];
+                while connection.receive(&mut input, &mut out).is_some() {}
+            }
+            connection.eof();
+            connection.return_to(&mut pool);
+            drop(out);
+            let holds = held() - before;
+            assert!(
+                pool.room() >= 1 << 20 && holds <= 0,
+                "{opcode:?} {} {then:02x?}: {} {holds}",
+                said.len(),
+                pool.room()
+            );
+        }
+    }
+}
+
 #[test]
 fn what_is_not_borrowed_keeps_nothing() {
     let (mut pool, mut scratch) = (Pool::new(), vec![0; 65536]);

@@ -230,8 +230,8 @@ impl Inflater {
             (None, Some(first)) if first & BLOCK_TYPE == 0 => STORED,
             (None, _) => DENSE,
         };
-        // What was denser need not stay so: for that the vector doubles at most.
-        let bound = input.len().saturating_mul(DENSE).max(message.len()).min(MOST);
+        // What was denser need not stay so: for that there is as much again as came, at most.
+        let bound = input.len().saturating_mul(DENSE).max(size(self.inflated)).min(MOST);
         let wanted = input.len().saturating_mul(density).min(bound).saturating_add(SLOW);
         if spare::room(message) < wanted.min(most) {
             let more = wanted.saturating_add(SLOW).max(message.len());

@@ -5,7 +5,7 @@
 //!
 //! Invariant: what [`check`] finds well-formed, [`Extensions`] yields in full.
 
-use super::list::{Cursor, List};
+use super::list::{Cursor, List, unescaped};
 use alloc::borrow::Cow;
 
 /// An extension that is offered or agreed, with its parameters in order (RFC 6455 section 9.1).
@@ -27,7 +27,7 @@ impl<'a> Iterator for Params<'a> {
     type Item = (&'a str, Option<Cow<'a, str>>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        param(&mut self.0)
+        param(&mut self.0).map(|(name, value)| (name, value.map(unescaped)))
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn check(list: &mut List, value: &[u8]) {
 }
 
 /// `";" token [ "=" (token | quoted-string) ]`; `None`, and something left, if it is anything else.
-fn param<'a>(cursor: &mut Cursor<'a>) -> Option<(&'a str, Option<Cow<'a, str>>)> {
+fn param<'a>(cursor: &mut Cursor<'a>) -> Option<(&'a str, Option<&'a str>)> {
     let mut ahead = cursor.clone();
     if !ahead.eat(b';') {
         return None;

@@ -126,37 +126,36 @@ impl<'a> Cursor<'a> {
         core::str::from_utf8(token).ok().filter(|token| !token.is_empty())
     }
 
-    /// The token that is next, be it bare or in quotes.
+    /// The token that is next, be it bare or in quotes: then with its backslashes, for
+    /// [`unescaped`].
     ///
     /// "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST
-    /// conform to the 'token' ABNF" (RFC 6455 section 9.1). Copied only if it has a backslash.
-    pub(super) fn token_or_quoted(&mut self) -> Option<Cow<'a, str>> {
-        let [b'"', quoted @ ..] = trim_start(self.0) else {
-            return self.token().map(Cow::Borrowed);
-        };
-        let mut rest = Cursor(quoted);
-        let plain = quoted.iter().position(|&byte| !is_token_byte(byte))?;
-        if quoted.get(plain) == Some(&b'"') {
-            let token = rest.token()?;
-            self.0 = rest.0.get(1..)?;
-            return Some(Cow::Borrowed(token));
-        }
-        let mut token = String::new();
+    /// conform to the 'token' ABNF" (RFC 6455 section 9.1).
+    pub(super) fn token_or_quoted(&mut self) -> Option<&'a str> {
+        let [b'"', quoted @ ..] = trim_start(self.0) else { return self.token() };
+        let mut at = 0_usize;
         loop {
-            let (&first, after) = rest.0.split_first()?;
-            let (byte, after) = match first {
-                b'"' => break self.0 = after,
-                b'\\' => after.split_first().map(|(&byte, after)| (byte, after))?,
-                _ => (first, after),
-            };
-            if !is_token_byte(byte) {
-                return None;
+            let rest = quoted.get(at..)?;
+            at = at.saturating_add(token_len(rest));
+            match quoted.get(at..)? {
+                [b'"', after @ ..] => break self.0 = after,
+                [b'\\', byte, ..] if is_token_byte(*byte) => at = at.saturating_add(2),
+                _ => return None,
             }
-            token.push(char::from(byte));
-            rest.0 = after;
         }
-        (!token.is_empty()).then_some(Cow::Owned(token))
+        core::str::from_utf8(quoted.get(..at)?).ok().filter(|token| !token.is_empty())
     }
+}
+
+/// A token without the backslashes that it has where it was in quotes. None of them stands for
+/// itself, for no token has one.
+pub(super) fn unescaped(token: &str) -> Cow<'_, str> {
+    if !token.contains('\\') {
+        return Cow::Borrowed(token);
+    }
+    let mut plain = String::with_capacity(token.len());
+    plain.extend(token.split('\\'));
+    Cow::Owned(plain)
 }
 
 #[cfg(test)]
@@ -240,7 +239,7 @@ mod tests {
             ("\"a,b\"", None),
         ] {
             let mut cursor = Cursor(text.as_bytes());
-            let token = cursor.token_or_quoted();
+            let token = cursor.token_or_quoted().map(unescaped);
             let left = core::str::from_utf8(cursor.0).unwrap();
             assert_eq!(token.as_deref().map(|token| (token, left)), wanted, "{text}");
             let is_copied = matches!(token, Some(Cow::Owned(_)));

@@ -7,10 +7,8 @@
 //! for in the middle of one.
 
 use super::Receiver;
-use crate::assembler::Assembler;
 use crate::event::Event;
 use crate::pool::Pool;
-use alloc::boxed::Box;
 use core::mem;
 
 impl Receiver {
@@ -43,9 +41,9 @@ impl Receiver {
         }
     }
 
-    /// A message is over; its room serves the next, if it is lent.
-    pub(super) fn put_away(&mut self, message: Box<Assembler>) {
-        if self.borrows {
+    /// The message is over; its room serves the next, if it is lent.
+    pub(super) fn put_away(&mut self) {
+        if let Some(message) = self.message.take().filter(|_| self.borrows) {
             self.spare.keep(message);
         }
     }

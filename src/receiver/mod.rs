@@ -236,7 +236,10 @@ impl Receiver {
     /// Ends the events. Nothing incomplete is kept, nor ever delivered.
     fn end(&mut self, ended: Ended) {
         self.ended = ended;
-        self.message = None;
+        if let Some(message) = &mut self.message {
+            message.discard();
+        }
+        self.put_away();
         self.control = None;
         self.inflation.end();
     }
@@ -373,10 +376,10 @@ impl Receiver {
     #[cold]
     fn lend<'b>(&mut self, mask: Mask, payload: &'b mut [u8]) -> Option<Event<'b>> {
         self.stage = START;
-        let mut message = self.message.take()?;
+        let message = self.message.as_mut()?;
         let kind = message.kind;
         message.vacate();
-        self.put_away(message);
+        self.put_away();
         Some(self.whole(kind, mask, payload))
     }
 
@@ -405,7 +408,9 @@ impl Receiver {
             return Ok(None);
         }
         self.stage = START;
-        let Some(mut message) = self.message.take_if(|_| fin) else { return Ok(None) };
+        if !fin {
+            return Ok(None);
+        }
         if message.compressed {
             self.inflation.finish(&self.config)?;
         }
@@ -413,7 +418,7 @@ impl Receiver {
             Message::Text(text) => Event::Text(text),
             Message::Binary(data) => Event::Binary(data),
         };
-        self.put_away(message);
+        self.put_away();
         Ok(Some(event))
     }
 }

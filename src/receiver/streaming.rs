@@ -12,7 +12,6 @@ use crate::event::{Chunk, Event};
 use crate::frame::Kind;
 use crate::mask::Mask;
 use crate::payload::Payload;
-use alloc::vec::Vec;
 use core::mem;
 
 /// How much is unmasked to be inflated at a time: what cannot be taken yet is masked again.
@@ -93,8 +92,10 @@ impl Receiver {
         if masked {
             unmask.apply(piece);
         }
-        let mut data = self.message.as_mut().map_or_else(Vec::new, |message| message.take());
-        let inflated = self.inflation.inflate(piece, false, &mut data, CHUNK, &self.config)?;
+        let Some(message) = &mut self.message else { return Ok(None) };
+        let onto = message.chunk();
+        let inflated = self.inflation.inflate(piece, false, onto, CHUNK, &self.config)?;
+        let mut data = message.take();
         mask.turn(inflated.consumed);
         if masked {
             let mut remask = mask;
@@ -150,8 +151,8 @@ impl Receiver {
             return Ok(None); // an empty fragment, or nothing inflated yet
         }
         let (kind, first) = (message.kind, !mem::replace(&mut message.started, true));
-        if let Some(message) = self.message.take_if(|_| last) {
-            self.put_away(message);
+        if last {
+            self.put_away();
         }
         Ok(Some(Event::Chunk(Chunk { kind, first, last, data })))
     }
