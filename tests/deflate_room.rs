@@ -120,7 +120,7 @@ fn compressed_messages_that_are_recycled_need_no_heap() {
 /// One that cannot be inflated, or is cut short, leaves it as well.
 #[test]
 fn a_compressed_message_that_fails_leaves_its_room() {
-    let payload = deflated(&[b'a'; 600_000]);
+    let payload = deflated(&vec![b'a'; 600_000]);
     for config in [Config::default(), streamed()] {
         for first in [1, 2] {
             let (mut pool, mut out) = (Pool::new(), BytesMut::new());

@@ -167,7 +167,9 @@ fn mistakes_of_the_caller() {
     assert!(offer().subprotocol("a").and_then(|offer| offer.subprotocol("A")).is_ok());
     let twice = offer().origin("http://a").and_then(|offer| offer.origin("http://a"));
     assert_eq!(twice.err(), Some(FieldError::Duplicate));
-    assert_eq!(offer().origin("http://a\r\nX: y").err(), Some(FieldError::Value));
+    for malformed in ["http://a\r\nX: y", "http://b\u{fc}cher.example"] {
+        assert_eq!(offer().origin(malformed).err(), Some(FieldError::Value));
+    }
     for name in ["Host", "Upgrade", "Connection", "sec-websocket-key", "TE", "Expect", "Origin"] {
         assert_eq!(offer().field(name, "a").err(), Some(FieldError::Reserved), "{name}");
     }
@@ -411,13 +413,13 @@ fn other_answers_are_handed_over() {
     let mut out = BytesMut::new();
     let mut client = Client::start(Arc::default(), sample_keys(), &offer, &mut out);
     let mut buffer = b"HTTP/1.1 426 \r\nSec-WebSocket-Version: 13, 8\r\nLocation: /a\r\n\
-        sec-websocket-version: 7\r\n\r\n"
+        sec-websocket-version: 7, 08, 256, \"9\", 6; x, 6 5, \xc3\xa9, \xe9,,0\r\n\r\n"
         .to_vec();
     let range = buffer.as_ptr_range();
     let Some(Answer::Refused(response)) = client.receive(&mut &mut buffer[..]) else {
         panic!("a 426")
     };
-    assert_eq!(response.versions().collect::<Vec<_>>(), ["13", "8", "7"]);
+    assert_eq!(response.versions().collect::<Vec<_>>(), [13, 8, 7, 0]);
     assert_eq!(response.field("location"), Some(&b"/a"[..]));
     assert!(range.contains(&response.field("location").unwrap().as_ptr()), "it is borrowed");
     assert_eq!(response.into_owned().field("LOCATION"), Some(&b"/a"[..]));

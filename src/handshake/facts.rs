@@ -359,7 +359,7 @@ fn demand(holds: bool, error: RequestError) -> Result<(), RequestError> {
 }
 
 /// A version is 0 to 255, without a leading zero (RFC 6455 section 4.3).
-fn parse_version(text: &[u8]) -> Option<u8> {
+pub(super) fn parse_version(text: &[u8]) -> Option<u8> {
     match text {
         [b'0'] => Some(0),
         [b'1'..=b'9', ..] => u8::try_from(decimal(text)?).ok(),

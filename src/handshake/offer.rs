@@ -79,8 +79,12 @@ impl<'t> Offer<'t> {
     /// (RFC 6455 section 4.1, item 8).
     ///
     /// # Errors
-    /// [`FieldError::Value`] if it is malformed, [`FieldError::Duplicate`] if it is set already.
+    /// [`FieldError::Value`] if it has a control character, or one that is not ASCII, as an origin
+    /// is (RFC 6454 section 6.2); [`FieldError::Duplicate`] if it is set already.
     pub fn origin(mut self, origin: &str) -> Result<Self, FieldError> {
+        if !origin.is_ascii() {
+            return Err(FieldError::Value);
+        }
         self.fields.put("Origin", origin.as_bytes())?;
         Ok(self)
     }

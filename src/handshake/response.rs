@@ -8,6 +8,7 @@
 use super::class::{decimal, digit_of};
 use super::error::ResponseError;
 use super::extensions::{self, Extensions};
+use super::facts::parse_version;
 use super::fields::Fields;
 use super::head::{Lines, Span};
 use super::list::{List, elements, is_protocol, is_token};
@@ -192,11 +193,13 @@ impl Response<'_> {
     }
 
     /// The WebSocket versions that the server understands, as it says with a 426 (RFC 6455
-    /// section 4.4): all of its Sec-WebSocket-Version fields, joined.
-    pub fn versions(&self) -> impl Iterator<Item = &str> + Clone {
+    /// section 4.4): all of its Sec-WebSocket-Version fields, joined. What is no version (section
+    /// 4.3) is passed over.
+    pub fn versions(&self) -> impl Iterator<Item = u8> + Clone {
         self.fields()
             .filter(|(name, _)| Name::of(name.as_bytes()) == Name::Version)
             .flat_map(|(_, value)| elements(value))
+            .filter_map(|element| parse_version(element.as_bytes()))
     }
 }
 
