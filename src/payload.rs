@@ -259,6 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn payloads_are_compared_with_bytes_by_what_is_in_them() {
+        let payload = Payload::from(b"ab".to_vec());
+        for (bytes, is_same) in [(*b"ab", true), (*b"ac", false)] {
+            assert_eq!(payload == bytes[..], is_same);
+            assert_eq!(payload == &bytes[..], is_same);
+            assert_eq!(payload == bytes, is_same);
+            assert_eq!(payload == &bytes, is_same);
+            assert_eq!(payload == Payload::from(bytes.to_vec()), is_same);
+        }
+        assert!(payload != b"a" && payload != b"abc");
+    }
+
+    #[test]
     fn what_is_owned_is_handed_on_and_what_is_borrowed_is_copied() {
         let mut input = b"input".to_vec();
         let place = input.as_ptr();
