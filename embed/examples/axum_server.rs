@@ -2,6 +2,9 @@
 //! A route of axum that becomes a WebSocket, over HTTP/1.1 or HTTP/2: hyper has parsed the request,
 //! sockless decides about it and takes the connection over, or the stream. What the application
 //! refuses, it refuses in its own words.
+//!
+//! `axum::serve` waits for a head as long as that takes, and keeps a connection that asks nothing:
+//! before all the world, put something in front of it that does not.
 
 mod socket;
 

@@ -22,6 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+/// How long a connection may have no stream.
+const IDLE: Duration = Duration::from_secs(30);
+
 const PAGE: &str = include_str!("page/talk.html");
 
 #[tokio::main]
@@ -58,15 +61,22 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream) -> Result<(), Box<dyn E
     let limit = server_config().open_timeout;
     let stream = timeout(limit, acceptor.accept(stream)).await??;
     let mut connection = timeout(limit, h2_stream::server().handshake(stream)).await??;
-    while let Some(accepted) = connection.accept().await {
-        let (request, respond) = accepted?;
+    let streams = Arc::new(());
+    loop {
+        let accepted = match timeout(IDLE, connection.accept()).await {
+            Ok(Some(accepted)) => accepted,
+            Ok(None) => return Ok(()),
+            Err(_) if Arc::strong_count(&streams) > 1 => continue, // they have timers of their own
+            Err(late) => return Err(late.into()),
+        };
+        let ((request, respond), stream) = (accepted?, Arc::clone(&streams));
         tokio::spawn(async move {
+            let _stream = stream;
             if let Err(error) = answer(request, respond).await {
                 complain(error);
             }
         });
     }
-    Ok(())
 }
 
 /// One stream.

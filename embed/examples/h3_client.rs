@@ -9,7 +9,7 @@ use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Endpoint};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use socket::talk::{offer, talk, target};
+use socket::talk::{in_time, offer, talk, target};
 use sockless::Keys;
 use sockless::handshake::Asking;
 use sockless_embed::conversation::client_config;
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let connecting = endpoint.connect_with(config, address.parse()?, target.host())?;
     let connection = connecting.await?;
     let _control = send_settings(&connection).await?;
-    let allowed = read_settings(connection.clone()).await?;
+    let allowed = in_time(read_settings(connection.clone())).await?;
 
     let (asking, request) =
         Asking::extended(client_config(), Keys::system(), &offer(&target), allowed)
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     stream.send_head(pseudo.chain(request.fields())).await?;
     let mut interim = 0;
     let (head, status) = loop {
-        let head = stream.read_head(&OF_A_RESPONSE).await?;
+        let head = in_time(stream.read_head(&OF_A_RESPONSE)).await?;
         let status = head.pseudo(":status").unwrap_or_default().parse()?;
         // "A client MUST be able to parse one or more 1xx responses received prior to a final
         // response" (RFC 9110 section 15.2); HTTP/3 has no 101.

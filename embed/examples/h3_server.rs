@@ -6,7 +6,7 @@ mod socket;
 
 use h3_stream::{H3Stream, OF_A_REQUEST, REQUEST_INCOMPLETE, read_settings, send_settings};
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use quinn::{Connection, Endpoint, RecvStream, SendStream, TransportConfig};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject as _};
 use socket::{Socket, echo::echo};
 use sockless::handshake::{Accept, PseudoHeaders, Request, ResponseParts};
@@ -14,6 +14,7 @@ use sockless_embed::complain;
 use sockless_embed::conversation::{SPOKEN, server_config};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
@@ -29,7 +30,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_single_cert(vec![made.cert.der().clone()], key)?;
     config.alpn_protocols = vec![b"h3".to_vec()];
     let config = QuicServerConfig::try_from(config)?;
-    let config = quinn::ServerConfig::with_crypto(Arc::new(config));
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(config));
+    let mut transport = TransportConfig::default();
+    // QUIC ends a connection that is idle for 30 s, as quinn has it; our Pings come as seldom.
+    transport.keep_alive_interval(Some(Duration::from_secs(10)));
+    // Streams that nobody reads hold a window each; a client needs three (RFC 9114 section 6.2).
+    transport.max_concurrent_uni_streams(8_u8.into());
+    config.transport_config(Arc::new(transport));
     let endpoint = Endpoint::server(config, "127.0.0.1:0".parse()?)?;
     println!("listening on {}", endpoint.local_addr()?);
     while let Some(incoming) = endpoint.accept().await {

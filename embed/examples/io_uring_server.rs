@@ -14,6 +14,7 @@ use io_uring::{IoUring, opcode, squeue, types};
 use sockless::Pool;
 use sockless_embed::{complain, say};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::slice;
@@ -22,6 +23,8 @@ use std::time::{Duration, Instant};
 /// Completions that are no peer's: a connection to accept, and the end of a timeout.
 const ACCEPT: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
+/// The end of a pause: to accept again, where there was no descriptor left.
+const PAUSE: u64 = u64::MAX - 2;
 
 struct Peer {
     socket: TcpStream,
@@ -43,8 +46,10 @@ fn main() -> io::Result<()> {
     let (file, null) = (types::Fd(listener.as_raw_fd()), std::ptr::null_mut());
     let accept = opcode::Accept::new(file, null, null.cast()).build().user_data(ACCEPT);
     push(&mut ring, slice::from_ref(&accept))?;
-    // By the number that its operations carry; boxed, so that its buffers stay where they are.
-    let (mut peers, mut pool) = (Vec::<Option<Box<Peer>>>::new(), Pool::new());
+    let pause = types::Timespec::from(Duration::from_millis(100));
+    // By the number that its operations carry; boxed, so that its buffers stay where they are. Where
+    // an error or a panic ends this loop, operations are under way: then they are never freed.
+    let (mut peers, mut pool) = (ManuallyDrop::new(Vec::<Option<Box<Peer>>>::new()), Pool::new());
     loop {
         match ring.submit_and_wait(1) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -56,16 +61,23 @@ fn main() -> io::Result<()> {
             if number == TIMER {
                 continue; // the operation that it belongs to has a completion of its own
             }
+            if number == ACCEPT && result < 0 {
+                // Out of descriptors, most likely: the others go on meanwhile.
+                let timeout = opcode::Timeout::new(&raw const pause).build().user_data(PAUSE);
+                push(&mut ring, &[timeout])?;
+                continue;
+            }
+            if number == PAUSE {
+                push(&mut ring, slice::from_ref(&accept))?;
+                continue;
+            }
             if number == ACCEPT {
                 push(&mut ring, slice::from_ref(&accept))?;
-                if result < 0 {
-                    std::thread::sleep(Duration::from_millis(100)); // out of descriptors, most likely
-                    continue;
-                }
                 // SAFETY: the kernel has just opened this descriptor for this program.
                 let socket = unsafe { TcpStream::from_raw_fd(result) };
                 let slot = peers.iter().position(Option::is_none).unwrap_or(peers.len());
-                peers.resize_with(peers.len().max(slot + 1), || None);
+                let count = peers.len().max(slot + 1);
+                peers.resize_with(count, || None);
                 let peer = peers[slot].insert(Box::new(Peer::new(socket, now)?));
                 peer.submit(&mut ring, slot as u64, now)?;
                 continue;

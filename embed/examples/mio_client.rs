@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let offer = Offer::new(&target).subprotocol(OFFERED[0])?.subprotocol(OFFERED[1])?;
     let client = Client::start(config, Keys::system(), &offer, &mut out);
     let (mut stage, mut scratch) = (Stage::Opening(client, out), vec![0; 64 << 10]);
+    let mut shut = false;
     loop {
         // The opening has a deadline; afterwards this program knows when it is done.
         let left = match &stage {
@@ -45,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if events.is_empty() {
             return Err("nothing came in time".into());
         }
-        if turn(&mut socket, &mut stage, &mut scratch)? {
+        if turn(&mut socket, &mut stage, &mut scratch, &mut shut)? {
             break;
         }
     }
@@ -60,6 +61,7 @@ fn turn(
     socket: &mut TcpStream,
     stage: &mut Stage,
     scratch: &mut [u8],
+    shut: &mut bool,
 ) -> Result<bool, Box<dyn Error>> {
     let would_block =
         |error: &io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected);
@@ -77,7 +79,9 @@ fn turn(
             }
         }
         let written = out.is_empty();
-        if written && matches!(&stage, Stage::Open(script) if script.want() == Want::CloseNow) {
+        let ended = matches!(&stage, Stage::Open(script) if script.want() == Want::CloseNow);
+        // Once: a shutdown is an event of the socket, and that another turn.
+        if written && ended && !std::mem::replace(shut, true) {
             let _ = socket.shutdown(Shutdown::Write); // what is wrong, the read tells
         }
         let size = match socket.read(scratch) {

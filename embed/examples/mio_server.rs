@@ -27,6 +27,7 @@ struct Peer {
     socket: TcpStream,
     echo: Echo,
     out: BytesMut,
+    shut: bool,
 }
 
 fn main() -> io::Result<()> {
@@ -54,9 +55,11 @@ fn main() -> io::Result<()> {
             };
             count += 1;
             let both = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut socket, Token(count), both)?;
+            if poll.registry().register(&mut socket, Token(count), both).is_err() {
+                continue; // no room for one more: it is closed, and the others go on
+            }
             let (echo, out) = (Echo::new(now, |line| say(line)), BytesMut::new());
-            peers.insert(Token(count), Peer { socket, echo, out });
+            peers.insert(Token(count), Peer { socket, echo, out, shut: false });
         };
         let late = peers.iter().filter(|(_, peer)| peer.echo.next().is_some_and(|due| due <= now));
         let mut turns = mem::take(&mut unread);
@@ -103,7 +106,8 @@ impl Peer {
                 Err(error) => return Err(error),
             }
         }
-        if self.echo.ended() {
+        // Once: a shutdown is an event of the socket, and that another turn.
+        if self.echo.ended() && !mem::replace(&mut self.shut, true) {
             let _ = self.socket.shutdown(Shutdown::Write); // what is wrong, the read tells
         }
         match self.socket.read(scratch) {

@@ -39,7 +39,18 @@ impl Read for Socket {
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
+        loop {
+            match self.stream.write(bytes) {
+                // The program was stopped and goes on: a write with a timeout is told so.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // TLS would go on to read, and pass over the error: what is lost stays lost.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let _ = self.stream.shutdown(Shutdown::Both);
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                written => return written,
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -8,7 +8,7 @@ use sockless::handshake::{Answer, Client, Offer, Target};
 use sockless::{Keys, Want};
 use sockless_embed::conversation::{OFFERED, PATH, Script, client_config};
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,13 +50,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if script.want() == Want::CloseNow {
             break;
         }
-        match tls.read(&mut scratch)? {
-            0 => break,
-            n => script.receive(&mut scratch[..n]),
+        match tls.read(&mut scratch) {
+            // Once both Closes have passed, how the transport ends is of no interest.
+            Err(error) if script.want() == Want::Read => return Err(error.into()),
+            Ok(0) | Err(_) => break,
+            Ok(n) => script.receive(&mut scratch[..n]),
         }
     }
     tls.conn.send_close_notify();
-    tls.flush()?;
+    let _ = tls.flush();
+    let _ = tls.sock.shutdown(Shutdown::Write);
+    // To close with input unread would reset the connection, and could destroy the Close.
+    while tls.read(&mut scratch).is_ok_and(|n| n > 0) {}
     print!("{}", script.eof());
     Ok(())
 }

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 /// How many messages a member may be behind.
@@ -172,6 +173,14 @@ async fn read(
             if !membership.is_closed() {
                 // Nobody is there to hear it: the writer has ended.
                 let _ = room.send(message.compressed(&Policy::server()));
+                // Who says much at once would put everybody behind: those who do read have their
+                // turns. For one who does not, nobody waits long.
+                for _ in 0..BEHIND {
+                    if room.len() <= BEHIND / 2 {
+                        break;
+                    }
+                    yield_now().await;
+                }
             }
         }
         tokio::select! {
@@ -184,6 +193,10 @@ async fn read(
             read = reader.read(&mut buffer) => {
                 n = read?;
                 if n == 0 {
+                    // Who ends its side at once may still be told what it is owed.
+                    if let Some(reply) = reply.take() {
+                        let _ = owe.send(reply).await;
+                    }
                     return Ok(());
                 }
             }

@@ -8,6 +8,8 @@ use futures_util::future::join;
 use futures_util::{SinkExt as _, StreamExt};
 use socket::Socket;
 use socket::messages::{Message, Messages};
+use socket::talk::{connect, talk, target};
+use sockless::handshake::{Accept, Asked, Server};
 use sockless::{CloseCode, Config, Connection, Event, Keys};
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -198,6 +200,77 @@ async fn a_close_that_cannot_be_written_is_a_failure() {
     let error = socket.next().await.map(drop).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert!(!socket.closed().unwrap().clean);
+}
+
+/// Who has said goodbye and ended its own side may still take what waits for it, in a closing's
+/// time.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_written_to_who_has_ended_its_side() {
+    for (says_goodbye, takes) in [(true, true), (false, true), (true, false)] {
+        let ((near, mut far), config) = (duplex(1 << 10), Arc::new(Config::default()));
+        let mut socket = Socket::new(near, Connection::server(config.clone()), config, &[]);
+        let (connection, out) = socket.sender();
+        connection.send_binary(&[7; 100_000], out).unwrap();
+        if says_goodbye {
+            far.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
+        }
+        far.shutdown().await.unwrap();
+        let reading = async {
+            let mut came = Vec::new();
+            if takes {
+                far.read_to_end(&mut came).await.unwrap();
+            }
+            came
+        };
+        let ending = async {
+            while let Some((event, ..)) = socket.next().await? {
+                assert!(matches!(event, Event::Close(_)));
+            }
+            let closed = socket.closed().unwrap().clean;
+            drop(socket);
+            io::Result::Ok(closed)
+        };
+        let (came, clean) = join(reading, ending).await;
+        match clean {
+            Ok(clean) => assert!(takes && clean == says_goodbye),
+            Err(late) => assert!(!takes && late.kind() == io::ErrorKind::TimedOut),
+        }
+        let close = if says_goodbye { &b"\x88\x02\x03\xe8"[..] } else { b"" };
+        assert!(!takes || came.len() == 100_010 + close.len() && came.ends_with(close));
+    }
+}
+
+/// What a server still sends when its client has failed it is read: a reset would take the Close
+/// along.
+#[tokio::test]
+async fn a_client_that_fails_reads_to_the_end() {
+    let (near, far) = duplex(64);
+    let talking = tokio::spawn(async {
+        let (io, connection, agreed, rest) = connect(near, &target("ws", "h.example")).await?;
+        talk(io, connection, &agreed, rest).await
+    });
+    let (mut reader, mut writer) = tokio::io::split(far);
+    let (mut server, mut out) = (Server::new(Arc::default()), BytesMut::new());
+    let mut scratch = [0; 64];
+    while out.is_empty() {
+        let size = reader.read(&mut scratch).await.unwrap();
+        let asked = server.receive(&mut &mut scratch[..size], &mut out);
+        if let Some(Asked::Upgrade(request)) = asked {
+            server.accept(Accept::new(&request), &mut out).unwrap();
+            break;
+        }
+    }
+    out.extend_from_slice(b"\xf0"); // breaks the protocol
+    let sending = async {
+        writer.write_all(&out).await?;
+        writer.write_all(&[0; 10_000]).await?;
+        writer.shutdown().await
+    };
+    let mut came = Vec::new();
+    let (sent, read) = join(sending, reader.read_to_end(&mut came)).await;
+    assert!(sent.is_ok() && read.is_ok());
+    assert_eq!(came[came.len() - 8..][..2], *b"\x88\x82");
+    talking.await.unwrap().unwrap();
 }
 
 /// A server whose client has said goodbye, and that client.

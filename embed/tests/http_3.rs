@@ -17,8 +17,10 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use server::Server;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
+use tokio::time::timeout;
 
 /// What a WebSocket is asked for with.
 const ASKED: [(&str, &str); 6] = [
@@ -111,6 +113,21 @@ async fn what_comes_twice_is_seen_twice() {
         let fields = [&ASKED[..], fields].concat();
         assert_eq!(status(&connection, &fields).await, wanted, "{fields:?}");
     }
+}
+
+/// Streams that nobody reads hold a window each, so there are few.
+#[tokio::test]
+async fn streams_of_one_direction_are_counted() {
+    let (server, config) = Server::start("h3_server", "h3");
+    let connection = server::connect(server.address, config).await;
+    let mut streams = Vec::new();
+    let open = async {
+        loop {
+            streams.push(connection.open_uni().await.unwrap());
+        }
+    };
+    assert!(timeout(Duration::from_millis(300), open).await.is_err());
+    assert_eq!(streams.len(), 8);
 }
 
 /// "One or more interim responses" may come before the one that opens (RFC 9114 section 4.1).

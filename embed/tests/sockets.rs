@@ -6,9 +6,11 @@
 mod std_server;
 
 use bytes::BytesMut;
+use sockless::handshake::{Accept, Asked, Server as Handshake};
 use std::io::{BufRead, BufReader, Read, Write, empty};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -224,6 +226,58 @@ fn what_is_taken_is_told_while_there_is_more() {
     std_server::write(&mut written, &mut out, tell).unwrap();
     assert_eq!(left, [84_464, 18_928, 0, 0]);
     assert!(written.len() == 150_004 && written.ends_with(b"held"));
+}
+
+/// What a process has used of a processor, in hundredths of a second.
+#[cfg(target_os = "linux")]
+fn used(process: &Child) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    let fields = stat.rsplit(") ").next().unwrap().split(' ');
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<u32>().unwrap()).sum()
+}
+
+/// A connection that is over, of which only the other side's end is missing, is waited for, and not
+/// by asking again and again.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_does_not_hang_up_is_waited_for() {
+    for (name, server) in servers() {
+        let mut peer = open(&server.address);
+        peer.write_all(b"\x88\x82\0\0\0\0\x03\xe8").unwrap();
+        let mut answer = Vec::new();
+        peer.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"\x88\x02\x03\xe8", "{name}");
+        let before = used(&server.process);
+        thread::sleep(Duration::from_secs(1));
+        assert!(used(&server.process) - before < 15, "{name}");
+    }
+    for name in ["std_client", "mio_client", "tokio_client"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let mut process = example(name).arg(address).spawn().unwrap();
+        let (mut client, _) = listener.accept().unwrap();
+        let (mut server, mut out) = (Handshake::new(Arc::default()), BytesMut::new());
+        let mut scratch = [0; 4096];
+        while out.is_empty() {
+            let size = client.read(&mut scratch).unwrap();
+            if let Some(Asked::Upgrade(request)) =
+                server.receive(&mut &mut scratch[..size], &mut out)
+            {
+                server.accept(Accept::new(&request), &mut out).unwrap();
+                break;
+            }
+        }
+        out.extend_from_slice(b"\xf0"); // a frame that breaks the protocol
+        client.write_all(&out).unwrap();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).unwrap();
+        assert_eq!(said[said.len() - 8..][..2], *b"\x88\x82", "{name}: a Close is the last");
+        let before = used(&process);
+        thread::sleep(Duration::from_secs(1));
+        assert!(used(&process) - before < 15, "{name}");
+        drop(client);
+        process.wait().unwrap();
+    }
 }
 
 /// Where nobody reads the account any more, the peers are served as before.

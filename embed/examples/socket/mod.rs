@@ -33,6 +33,8 @@ pub struct Socket<T> {
     start: Instant,
     /// Whether the transport, when last asked, kept nothing of what it was given, as TLS may.
     flushed: bool,
+    /// Whether the peer has ended its side: it may still take what is left.
+    deaf: bool,
     /// Why nothing more can be written.
     mute: Option<io::ErrorKind>,
     closed: Option<Closed>,
@@ -51,8 +53,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         let mut timers = Keepalive::new(config, start.elapsed());
         timers.phase(Phase::Open, start.elapsed());
         let alarm = Box::pin(sleep_until(start));
-        let (out, flushed, mute, closed) = (BytesMut::new(), true, None, None);
-        Self { io, connection, inbox, out, timers, alarm, start, flushed, mute, closed }
+        let (out, flushed, deaf, mute, closed) = (BytesMut::new(), true, false, None, None);
+        Self { io, connection, inbox, out, timers, alarm, start, flushed, deaf, mute, closed }
     }
 
     /// Lends the next event, and what to answer it with; `None` at the end. Meanwhile it writes:
@@ -81,8 +83,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             if is_full && !is_blocked {
                 continue; // to what has been read
             }
+            // Behind the peer's end there is nothing to read, only to write, in a closing's time.
+            let is_left = self.deaf && !written && self.mute.is_none();
             let mut room = ReadBuf::new(self.inbox.room());
-            let read = match is_blocked {
+            let read = match is_blocked || is_left {
                 true => Poll::Pending,
                 false => Pin::new(&mut self.io).poll_read(cx, &mut room),
             };
@@ -95,6 +99,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 (_, Poll::Ready(Ok(()))) if n > 0 => {
                     self.inbox.filled(n);
                     self.timers.heard(self.start.elapsed());
+                    self.poll_timers(cx)?;
+                    continue;
+                }
+                (None, Poll::Ready(Ok(()))) if !written && !self.deaf => {
+                    self.deaf = true;
                     self.poll_timers(cx)?;
                     continue;
                 }
@@ -153,7 +162,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// Pings, and gives up a peer that is silent. Whether there is more to do now.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let before = self.out.len();
-        if !self.connection.is_open() || self.mute.is_some() {
+        if !self.connection.is_open() || self.mute.is_some() || self.deaf {
             self.timers.phase(Phase::Closing, self.start.elapsed());
         }
         // What is due beyond the end of time is not due.

@@ -74,9 +74,11 @@ where
     loop {
         // `write_buf` and `read` may be dropped: what they did not do has not been done.
         tokio::select! {
-            n = timeout(SILENCE, reader.read(&mut scratch)) => match n?? {
-                0 => break,
-                n => script.receive(&mut scratch[..n]),
+            n = timeout(SILENCE, reader.read(&mut scratch)) => match n? {
+                // Once both Closes have passed, how the transport ends is of no interest.
+                Err(error) if script.want() == Want::Read => return Err(error),
+                Ok(0) | Err(_) => break,
+                Ok(n) => script.receive(&mut scratch[..n]),
             },
             written = writer.write_buf(&mut script.out), if !script.out.is_empty() => {
                 written?;
@@ -87,6 +89,12 @@ where
             break;
         }
     }
-    writer.shutdown().await?;
+    let end = async {
+        writer.shutdown().await?;
+        // To close with input unread would reset the connection, and could destroy the Close.
+        while reader.read(&mut scratch).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = timeout(client_config().close_timeout, end).await; // all is said, however it ends
     Ok(script.eof())
 }
