@@ -262,10 +262,9 @@ mod tests {
     fn payloads_are_compared_with_bytes_by_what_is_in_them() {
         let payload = Payload::from(b"ab".to_vec());
         for (bytes, is_same) in [(*b"ab", true), (*b"ac", false)] {
-            assert_eq!(payload == bytes[..], is_same);
-            assert_eq!(payload == &bytes[..], is_same);
-            assert_eq!(payload == bytes, is_same);
-            assert_eq!(payload == &bytes, is_same);
+            let (array, slice) = (&bytes, &bytes[..]);
+            assert_eq!((payload == *array, payload == array), (is_same, is_same));
+            assert_eq!((payload == *slice, payload == slice), (is_same, is_same));
             assert_eq!(payload == Payload::from(bytes.to_vec()), is_same);
         }
         assert!(payload != b"a" && payload != b"abc");

@@ -318,7 +318,6 @@ impl Writer {
             };
             if let (Some(time), Service::Chat) = (round_trip, self.service) {
                 let _ = self.sender.send_text(&room::round_trip(time), &mut out);
-                self.timers.active(now);
             }
             self.timers.heard(self.line.heard());
             match self.timers.poll(now) {

@@ -19,7 +19,7 @@
 use crate::log;
 use crate::peer::Outbox;
 use sockless::{CloseCode, Config, Prepared};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -172,18 +172,32 @@ impl Inside {
         self.tell_but(None, message);
     }
 
-    /// Offers a message to everyone but one, and drops those that have no space for it.
+    /// Offers a message to everyone but one, and drops those that have no space for it. That they
+    /// left is told, too, and may be too much for others: hence a loop, no recursion for each.
     fn tell_but(&mut self, but: Option<usize>, message: &Prepared) {
-        let others = self.present.iter().filter(|(id, _)| Some(**id) != but);
-        let slow: Vec<usize> =
-            others.filter(|(_, it)| !it.outbox.offer(message)).map(|(id, _)| *id).collect();
-        for id in slow {
-            self.drop_member(id, CloseCode::ABNORMAL, "reads too slowly");
+        let mut slow = self.offer(but, message);
+        while let Some(id) = slow.pop_first() {
+            if let Some(left) = self.remove(id, CloseCode::ABNORMAL, "reads too slowly") {
+                slow.append(&mut self.offer(None, &left));
+            }
         }
     }
 
+    /// Who has no space for it.
+    fn offer(&self, but: Option<usize>, message: &Prepared) -> BTreeSet<usize> {
+        let others = self.present.iter().filter(|(id, _)| Some(**id) != but);
+        others.filter(|(_, it)| !it.outbox.offer(message)).map(|(id, _)| *id).collect()
+    }
+
     fn drop_member(&mut self, id: usize, code: CloseCode, reason: &str) {
-        let Some(Present { name, outbox }) = self.present.remove(&id) else { return };
+        if let Some(left) = self.remove(id, code, reason) {
+            self.tell(&left);
+        }
+    }
+
+    /// What the others are to be told, if the member was present.
+    fn remove(&mut self, id: usize, code: CloseCode, reason: &str) -> Option<Prepared> {
+        let Present { name, outbox } = self.present.remove(&id)?;
         if code == CloseCode::ABNORMAL {
             outbox.hang_up();
         }
@@ -191,7 +205,7 @@ impl Inside {
         log(format_args!("{name:?} ({id}) left: {code} {reason:?}"));
         let reason = quote(reason);
         let left = format!(r#"{{"type":"left","id":{id},"code":{code},"reason":{reason}}}"#);
-        self.tell(&Prepared::text(&left));
+        Some(Prepared::text(&left))
     }
 }
 

@@ -179,9 +179,17 @@ fn failed(why: impl Display) -> Failure {
 fn content(socket: &mut TcpStream, response: &Response<'_>, mut content: Vec<u8>) -> Vec<u8> {
     let length = response.field("Content-Length").and_then(|text| std::str::from_utf8(text).ok());
     let wanted = length.and_then(|text| text.parse().ok()).unwrap_or(MAX_CONTENT).min(MAX_CONTENT);
-    let _ = socket.set_read_timeout(Some(Duration::from_secs(1)));
-    let left = u64::try_from(wanted.saturating_sub(content.len())).unwrap_or_default();
-    let _ = socket.take(left).read_to_end(&mut content); // what came before an error is kept
+    let end = Instant::now() + Duration::from_secs(1);
+    let mut piece = [0; 1024];
+    while content.len() < wanted {
+        let left = end.saturating_duration_since(Instant::now());
+        // No time is none; what came before an error is kept.
+        match socket.set_read_timeout(Some(left)).and_then(|()| socket.read(&mut piece)) {
+            Ok(size @ 1..) => content.extend_from_slice(&piece[..size]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
     content.truncate(wanted);
     content
 }
