@@ -77,14 +77,17 @@ impl Draft {
         inflation: &mut Inflation,
         config: &Config,
     ) -> Result<Inflated, ProtocolError> {
-        let start = self.bytes.len();
-        let inflated = inflation.inflate(piece, last, &mut self.bytes, usize::MAX, config);
+        // Should the inflater panic, what it has added unchecked is nobody's.
+        let mut draft = mem::replace(self, Self::new());
+        let start = draft.bytes.len();
+        let inflated = inflation.inflate(piece, last, &mut draft.bytes, usize::MAX, config);
         debug_assert!(
-            self.bytes.len() >= start,
+            draft.bytes.len() >= start,
             "a message is inflated onto the end of what is there"
         );
-        self.check(start)?;
-        inflated
+        let checked = draft.check(start);
+        *self = draft;
+        checked.and(inflated)
     }
 
     /// Checks what was added behind `start`.
@@ -111,8 +114,9 @@ impl Draft {
         let bytes = mem::replace(self, Self::new()).bytes;
         debug_assert!(core::str::from_utf8(&bytes).is_ok(), "the check is as strict");
         // SAFETY: all of `bytes` went through `check`, piece by piece and in order: it grows in
-        // `append` and `inflate` alone, which check what was added or drop everything, and a mask
-        // and the inflater only ever add to a vector. No character is left unfinished.
+        // `append` and `inflate` alone, which check what was added or drop everything, also where
+        // the inflater panics, and a mask and the inflater only ever add to a vector. No character
+        // is left unfinished.
         Ok(unsafe { String::from_utf8_unchecked(bytes) })
     }
 }

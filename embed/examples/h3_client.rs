@@ -14,6 +14,7 @@ use sockless::Keys;
 use sockless::handshake::Asking;
 use sockless_embed::conversation::client_config;
 use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 /// How many interim responses are passed over.
@@ -47,17 +48,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (send, receive) = connection.open_bi().await?;
     let mut stream = H3Stream::new(send, receive);
     stream.send_head(pseudo.chain(request.fields())).await?;
-    let mut interim = 0;
-    let (head, status) = loop {
-        let head = in_time(stream.read_head(&OF_A_RESPONSE)).await?;
-        let status = head.pseudo(":status").unwrap_or_default().parse()?;
-        // "A client MUST be able to parse one or more 1xx responses received prior to a final
-        // response" (RFC 9110 section 15.2); HTTP/3 has no 101.
-        if !matches!(status, 100 | 102..=199) || interim == MOST_INTERIM {
-            break (head, status);
+    let answer = async {
+        let mut interim = 0;
+        loop {
+            let head = stream.read_head(&OF_A_RESPONSE).await?;
+            let status = head.pseudo(":status").and_then(|status| status.parse().ok());
+            let status: u16 = status.ok_or(ErrorKind::InvalidData)?;
+            // "A client MUST be able to parse one or more 1xx responses received prior to a final
+            // response" (RFC 9110 section 15.2); HTTP/3 has no 101.
+            if !matches!(status, 100 | 102..=199) || interim == MOST_INTERIM {
+                return io::Result::Ok((head, status));
+            }
+            interim += 1;
         }
-        interim += 1;
     };
+    let (head, status) = in_time(answer).await?;
     let Some((websocket, agreed)) = asking.receive(status, head.fields())? else {
         return Err(format!("refused with {status}").into());
     };

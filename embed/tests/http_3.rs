@@ -15,12 +15,15 @@ use quinn::{
 };
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use server::Server;
+use sockless::frame::{Header, Opcode};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
+
+const NO_ERROR: u64 = 0x100;
 
 /// What a WebSocket is asked for with.
 const ASKED: [(&str, &str); 6] = [
@@ -57,6 +60,10 @@ async fn reset(mut receive: RecvStream) -> u64 {
 /// The status that a request is answered with.
 async fn status(connection: &Connection, fields: &[(&str, &str)]) -> String {
     let (send, receive) = stream(connection, &head(fields)).await;
+    status_of(send, receive).await
+}
+
+async fn status_of(send: SendStream, receive: RecvStream) -> String {
     let answer = H3Stream::new(send, receive).read_head(&[":status"]).await.unwrap();
     answer.pseudo(":status").unwrap().to_owned()
 }
@@ -73,6 +80,11 @@ async fn what_is_given_up_is_reset() {
     receive.read_exact(&mut first).await.unwrap();
     send.reset(REQUEST_CANCELLED.into()).unwrap();
     assert_eq!(reset(receive).await, u64::from(REQUEST_CANCELLED));
+
+    // The other direction is not read on.
+    let (send, receive) = stream(&connection, &head(&ASKED[..1])).await;
+    let stopped = send.stopped().await.unwrap().unwrap().into_inner();
+    assert_eq!((stopped, status_of(send, receive).await.as_str()), (NO_ERROR, "501"));
 
     // A head that ends too early.
     let whole = head(&ASKED);
@@ -94,6 +106,34 @@ async fn what_is_given_up_is_reset() {
         assert_eq!(reset(receive).await, u64::from(MESSAGE_ERROR), "{bytes:02x?}");
     }
     assert_eq!(status(&connection, &ASKED).await, "200");
+}
+
+/// A peer that has ended its side without a Close is answered to the end, and ended in order.
+#[tokio::test]
+async fn what_was_answered_before_the_end_arrives() {
+    let (server, config) = Server::start("h3_server", "h3");
+    let connection = server::connect(server.address, config).await;
+    let _control = send_settings(&connection).await.unwrap();
+    for len in [2, 60_000_u32] {
+        let payload = vec![b'x'; len as usize];
+        let header = Header {
+            fin: true,
+            rsv1: false,
+            opcode: Opcode::Text,
+            mask: Some([0; 4]),
+            len: len.into(),
+        };
+        let frame = [&header.encode().unwrap(), &payload[..]].concat();
+        let data = [&[0][..], &(0x8000_0000 | frame.len() as u32).to_be_bytes(), &frame].concat();
+        let (mut send, receive) = stream(&connection, &[head(&ASKED), data].concat()).await;
+        send.finish().unwrap();
+        let mut answered = H3Stream::new(send, receive);
+        let head = answered.read_head(&[":status"]).await.unwrap();
+        assert_eq!(head.pseudo(":status"), Some("200"));
+        let mut echo = Vec::new();
+        answered.read_to_end(&mut echo).await.unwrap();
+        assert!(echo.ends_with(&payload) && echo.len() <= payload.len() + 4);
+    }
 }
 
 /// No field is lost on the way to what judges them.

@@ -35,8 +35,9 @@
 //!
 //! zlib-rs 0.6 counts the octets on the compressed side of a context in C's `unsigned long`. Where
 //! that has 32 bits (32-bit targets, and Windows) and the build checks arithmetic for overflow, as
-//! debug builds do, it panics when 4 GiB of them have gone through one context that is taken over.
-//! Without the checks the count begins again, and nothing depends on it.
+//! debug builds do, it panics when 4 GiB of them have gone through one context: over messages if
+//! it is taken over, or in a single one that is streamed. Without the checks the count begins
+//! again, and nothing depends on it.
 
 mod codecs;
 mod context;

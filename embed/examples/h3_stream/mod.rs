@@ -106,7 +106,8 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads what QPACK has (RFC 9204); nothing if that is malformed (RFC 9114 section 4.3).
+    /// Reads what QPACK has (RFC 9204); nothing if that is malformed (RFC 9114 section 4.3), or asks
+    /// for a table that our settings do not allow, which might end the connection too.
     fn decode(payload: &[u8], known: &[&str]) -> Option<Self> {
         let (mut pseudo, mut fields) = (Vec::new(), Vec::new());
         for field in decode_stateless(&mut &payload[..], MAX as u64).ok()?.fields {
@@ -148,8 +149,9 @@ fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A stream of requests. Dropped before it has ended, it is reset, and not ended in silence as
-/// `quinn` does: "a stream error [...] of type H3_REQUEST_CANCELLED" (RFC 9220 section 3).
+/// A stream of requests. Dropped before either side has ended it, or within a frame, it is reset, and
+/// not ended in silence as `quinn` does: "a stream error [...] of type H3_REQUEST_CANCELLED" (RFC 9220
+/// section 3).
 pub struct H3Stream {
     send: SendStream,
     receive: RecvStream,
@@ -230,7 +232,10 @@ impl AsyncRead for H3Stream {
             ready!(AsyncRead::poll_read(read.as_mut(), cx, &mut part))?;
             let n = part.filled().len();
             match (n, this.left) {
-                (0, 0) if this.start.is_empty() => return Poll::Ready(Ok(())),
+                (0, 0) if this.start.is_empty() => {
+                    this.code = NO_ERROR;
+                    return Poll::Ready(Ok(()));
+                }
                 (0, _) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 (n, 1..) => this.left -= n as u64,
                 _ => {
@@ -276,6 +281,9 @@ impl AsyncWrite for H3Stream {
 
 impl Drop for H3Stream {
     fn drop(&mut self) {
+        if !self.pending.is_empty() {
+            self.code = REQUEST_CANCELLED;
+        }
         // What has ended stays as it is, either way.
         if self.code != NO_ERROR {
             let _ = self.send.reset(self.code.into());

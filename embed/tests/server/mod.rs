@@ -10,6 +10,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A number that no other server of this process has.
+fn next() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// Where the program of an example is.
 pub fn program(name: &str) -> PathBuf {
@@ -33,7 +40,7 @@ impl Server {
     /// The program of an example, and what a client needs to trust it.
     pub fn start(name: &str, protocol: &str) -> (Self, rustls::ClientConfig) {
         let file =
-            std::env::temp_dir().join(format!("{name}-{protocol}-{}.pem", std::process::id()));
+            std::env::temp_dir().join(format!("{name}-{}-{}.pem", std::process::id(), next()));
         let mut process =
             Command::new(program(name)).arg(&file).stdout(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
