@@ -140,6 +140,6 @@ with tempfile.TemporaryDirectory() as folder, board(folder) as (port, monitor):
     wscat(port)
     depth = stack(monitor, folder, static)
 print(f"flash {flash} bytes, RAM {static} bytes static and {depth} of stack at most, no heap")
-check("it fits 16 KiB of flash and 4 KiB of RAM", flash <= 16384 and static + depth <= 4096)
+check("it fits 10 KiB of flash and 4 KiB of RAM", flash <= 10240 and static + depth <= 4096)
 print(f"{len(failures)} failed" if failures else "all passed")
 sys.exit(1 if failures else 0)

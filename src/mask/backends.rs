@@ -7,7 +7,7 @@
 use super::body::goes_back;
 use super::short::{SHORT, by_ends, by_steps};
 use super::vector::Vector;
-use super::{best, portable};
+use super::{best, plain, portable};
 use alloc::vec::Vec;
 
 /// As `body::long`.
@@ -29,6 +29,7 @@ pub struct Backend {
 /// Those that this machine can run.
 #[must_use]
 pub fn all() -> Vec<Backend> {
+    let plainly = [plain::<false>, plain::<false>, plain::<true>, plain::<true>, plain_copy];
     let words = shorts::<portable::Short>();
     let vectors = shorts::<best::Short>();
     let long: Runs = [
@@ -39,7 +40,10 @@ pub fn all() -> Vec<Backend> {
         portable::long::<false, true, false>,
     ];
     #[allow(unused_mut, reason = "elsewhere there is nothing to add")]
-    let mut found = alloc::vec![Backend { name: "words", short: words, long }];
+    let mut found = alloc::vec![
+        Backend { name: "plain", short: plainly, long: plainly },
+        Backend { name: "words", short: words, long },
+    ];
     #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
     found.extend(best::found().into_iter().map(|(name, long)| Backend {
         name,
@@ -60,6 +64,17 @@ pub fn all() -> Vec<Backend> {
     });
     let _ = vectors;
     found
+}
+
+unsafe fn plain<const VERDICT: bool>(key: u32, _: *const u8, to: *mut u8, len: usize) -> bool {
+    // SAFETY: the caller's promise of an exclusive slice, which is the other one too.
+    plain::apply::<VERDICT>(key, unsafe { core::slice::from_raw_parts_mut(to, len) })
+}
+
+unsafe fn plain_copy(key: u32, from: *const u8, to: *mut u8, len: usize) -> bool {
+    // SAFETY: the caller's promise, which is the same.
+    unsafe { plain::copy(key, from, to, len) };
+    true
 }
 
 fn shorts<V: Vector>() -> Runs {
@@ -139,8 +154,10 @@ mod tests {
     fn what_every_machine_has_is_among_them() {
         let names: Vec<_> = all().iter().map(|backend| backend.name).collect();
         let wanted: &[_] = match () {
-            () if cfg!(all(target_arch = "x86_64", target_feature = "sse2")) => &["words", "sse2"],
-            () => &["words"],
+            () if cfg!(all(target_arch = "x86_64", target_feature = "sse2")) => {
+                &["plain", "words", "sse2"]
+            }
+            () => &["plain", "words"],
         };
         assert!(names.starts_with(wanted), "{names:?}");
         #[cfg(all(target_arch = "x86_64", target_feature = "sse2", feature = "std"))]

@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use bytes::BytesMut;
 
 use super::best;
+use super::plain;
 use super::short::{SHORT, by_ends, by_steps, ends};
 use super::vector::{LINE, Vector, joined, load, store, turned};
 
@@ -49,7 +50,9 @@ pub(super) fn apply(key: u32, piece: &mut [u8]) {
     // SAFETY: one exclusive slice of `len` bytes, as both; of each branch it needs the length that
     // is tested.
     unsafe {
-        if len > SHORT {
+        if plain::BEST {
+            plain::apply::<false>(key, piece);
+        } else if len > SHORT {
             longer::<false>(key, place, place, len);
         } else {
             by_steps::<best::Short>(key, place, place, len);
@@ -66,6 +69,7 @@ pub(super) fn unmask<const VERDICT: bool>(key: u32, piece: &mut [u8]) -> bool {
     // is tested.
     unsafe {
         match (VERDICT, len <= SHORT) {
+            _ if plain::BEST => plain::apply::<VERDICT>(key, piece),
             (true, true) => by_ends::<best::Short, true, false>(key, place, place, len),
             (false, true) => by_ends::<best::Short, false, true>(key, place, place, len),
             // Up to there the verdict costs less than it would to tell the two apart.
@@ -123,11 +127,11 @@ pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) ->
         return false;
     }
     // SAFETY: the room is that long, as was just seen, and exclusive, so that `from` does not
-    // overlap it; `by_ends` asks for no more than `SHORT` bytes.
+    // overlap it.
     unsafe {
         let to = room.as_mut_ptr().cast::<u8>();
         to.cast::<[u8; 2]>().write(header);
-        by_ends::<best::Short, false, false>(0, from.as_ptr(), to.add(header.len()), from.len());
+        run(0, from.as_ptr(), to.add(header.len()), from.len());
     }
     // SAFETY: that many bytes have just been written behind the old length.
     unsafe { onto.set_len(onto.len() + header.len() + from.len()) };
@@ -142,7 +146,9 @@ pub(super) fn append_short(header: [u8; 2], from: &[u8], onto: &mut BytesMut) ->
 unsafe fn run(key: u32, from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise, passed on; of each branch it needs the length that is tested.
     unsafe {
-        if len > SHORT {
+        if plain::BEST {
+            plain::copy(key, from, to, len);
+        } else if len > SHORT {
             longer::<true>(key, from, to, len);
         } else {
             by_ends::<best::Short, false, false>(key, from, to, len);

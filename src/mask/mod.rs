@@ -5,11 +5,13 @@
 //! place in the key from one to the next. Where keys come from is `keys`' business.
 //!
 //! The work is one body over the vectors of the machine (`body`), which the rooms beside it name:
-//! AVX-512, AVX2 or SSE2 on x86-64, NEON on 64-bit Arm, words anywhere else.
+//! AVX-512, AVX2 or SSE2 on x86-64, NEON on 64-bit Arm, words where a load from any address is one
+//! instruction. On other machines, microcontrollers above all, it is a loop of words (`plain`).
 //!
 //! Invariant: how a payload is cut changes no byte of what comes out.
 
 mod body;
+mod plain;
 mod short;
 mod vector;
 
