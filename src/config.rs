@@ -31,6 +31,7 @@ pub enum Delivery {
 /// let mut config = Config::default();
 /// config.max_message = 64 << 20;
 /// config.max_frame = config.max_message;
+/// # #[cfg(feature = "alloc")]
 /// assert_eq!(config.worst_case(), (64 << 20) + 1024);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,6 +18,24 @@
 //! ([`Expect`]), so that a frame is refused at the first byte that shows it is wrong, however the
 //! bytes were cut; for a limit, that is the last byte of the length. Payloads are not its business.
 //!
+//! Without an allocator, a loop is made of this, [`mask`](crate::mask), [`utf8`](crate::utf8) and
+//! [`close`](crate::close):
+//!
+//! ```
+//! # use sockless::{ProtocolError, frame::{Expect, Header, Opcode}, mask::Mask};
+//! // No frame is longer than the buffer that is read into: what is, fails at its header.
+//! let expect = Expect { max_frame: 512, ..Expect::unlimited(true) };
+//! let mut read = *b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58 and what follows";
+//! if let Some((header, start)) = Header::parse(&read, &expect)? {
+//!     // While not all of it is there, it stays where it is: read on.
+//!     if let Some(payload) = read.get_mut(start..start + header.len as usize) {
+//!         Mask::new(header.mask.unwrap()).apply(payload);
+//!         assert_eq!((header.opcode, &*payload), (Opcode::Text, &b"Hello"[..]));
+//!     }
+//! }
+//! # Ok::<(), ProtocolError>(())
+//! ```
+//!
 //! Invariant: a header is refused for the same rule, at the same byte, however it was cut.
 
 use crate::error::{ProtocolError, SendError};
@@ -190,7 +208,8 @@ impl Header {
         Ok(Some((header, bytes.len().saturating_sub(rest.len()))))
     }
 
-    /// The header's bytes, its length in the shortest form.
+    /// The header's bytes, its length in the shortest form. Whether such a frame may be sent is not
+    /// asked: [`Sender`](crate::Sender) does that, or who keeps the rules of sections 5.4 and 5.5.
     ///
     /// # Errors
     /// [`SendError::LengthTopBit`] when `len` is 2^63 or more.

@@ -23,6 +23,7 @@
 //! # The loop
 //!
 //! ```
+//! # #[cfg(feature = "alloc")] fn main() {
 //! use bytes::BytesMut;
 //! use sockless::{Config, Connection, Event, ProtocolError, SendError, Want};
 //!
@@ -52,6 +53,8 @@
 //! assert_eq!(&out[..], b"\x81\x04good\x8a\x01p\x88\x02\x03\xea");
 //! assert_eq!(connection.error(), Some(ProtocolError::ReservedBits));
 //! assert_eq!(connection.want(), Want::CloseNow);
+//! # }
+//! # #[cfg(not(feature = "alloc"))] fn main() {}
 //! ```
 //!
 //! # The contract
@@ -115,7 +118,7 @@
 //! |---|---|---|
 //! | `std` | yes | the widest vectors that the CPU has; a block of entropy for each thread; implies `alloc` |
 //! | `alloc` | by `std` | messages: all but [`frame`], [`mask`], [`utf8`], [`close`], [`handshake::key`], [`Config`], [`Keys`], [`Role`] and the errors; for targets that have `alloc::sync::Arc` |
-//! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system; where there is none (`wasm32-unknown-unknown`) leave it out, and use [`Keys::new`] |
+//! | `getrandom` | yes | [`Keys::system`]: masking keys from the operating system; where there is none (`wasm32-unknown-unknown`) leave it out, and use [`Keys::new`], or in a browser turn on `wasm_js` of `getrandom` 0.4 |
 //! | `sha1` | yes | `Sec-WebSocket-Accept` by the CPU's instructions for SHA-1, where it has them |
 //! | `simdutf8` | yes | a SIMD validator for text that is not ASCII |
 //! | `http` | no | the handshakes in the types of crate `http`, for hyper, axum and h2 |
@@ -123,7 +126,7 @@
 #![cfg_attr(not(test), no_std)]
 // docs.rs sets it: each item says there which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// This page speaks of what every feature adds, also where one is left out.
+// The pages speak of what every feature adds, also where one is left out.
 #![cfg_attr(
     not(all(feature = "deflate", feature = "getrandom", feature = "std")),
     allow(rustdoc::broken_intra_doc_links)

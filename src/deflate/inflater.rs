@@ -111,7 +111,7 @@ pub struct Inflater {
 /// What a message may grow to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest message, in bytes, inclusive.
+    /// The longest message, in bytes, inclusive; never more than `isize::MAX`.
     pub max_message: u64,
     /// How many bytes an octet of payload may stand for on average, after the first 64 KiB.
     pub max_ratio: Option<u32>,
@@ -159,6 +159,8 @@ impl Inflater {
     ///
     /// # Panics
     /// When there is no memory, as other allocations end the program then.
+    // Inlined, its 5 KiB of stack would be taken by each piece of each message.
+    #[inline(never)]
     pub fn new(context: Context) -> Self {
         Self {
             // zlib compresses with 512 octets where 256 were agreed, so these need 9 bits.
@@ -192,11 +194,11 @@ impl Inflater {
         most: usize,
         limits: Limits,
     ) -> Result<Progress, InflateError> {
-        let most = most.max(1).min(self.left(limits));
+        let most = most.max(1).min(self.left(limits, message.len()));
         self.reserve(input, message, most);
         let room = most.min(spare::room(message));
         let (mut consumed, mut produced) = self.copy(input, message, room, limits);
-        if produced == most && consumed < input.len() && self.left(limits) > 0 {
+        if produced == most && consumed < input.len() && self.left(limits, message.len()) > 0 {
             return Ok(Progress { consumed, produced, more: true });
         }
         loop {
@@ -388,9 +390,11 @@ impl Inflater {
         step
     }
 
-    /// How many bytes the message may still have.
-    fn left(&self, limits: Limits) -> usize {
-        size(limits.max_message.saturating_sub(self.inflated))
+    /// How many bytes the message may still have, of which there are `len`: no vector has more than
+    /// `isize::MAX`.
+    fn left(&self, limits: Limits, len: usize) -> usize {
+        let left = size(limits.max_message.saturating_sub(self.inflated));
+        left.min(isize::MAX.unsigned_abs().saturating_sub(len))
     }
 
     /// How much of `size` octets, and for how much of `room`, the decoder is called.
@@ -446,5 +450,19 @@ mod tests {
             let (size, room) = inflater.portion(usize::MAX, usize::MAX, limits);
             assert!(u32::try_from(size).is_ok() && u32::try_from(room).is_ok());
         }
+    }
+
+    /// "Never more than `isize::MAX`", where to reserve more would panic.
+    #[test]
+    fn a_vector_is_asked_for_no_more_than_it_can_have() {
+        let inflater = Inflater::new(Context::new(WindowBits::MAX, false));
+        let most = isize::MAX.unsigned_abs();
+        for max_message in [most as u64, u64::MAX] {
+            let limits = Limits { max_message, max_ratio: None };
+            for len in [0, 1, most - 1, most] {
+                assert_eq!(inflater.left(limits, len), most - len);
+            }
+        }
+        assert_eq!(inflater.left(Limits { max_message: 7, max_ratio: None }, 1 << 20), 7);
     }
 }

@@ -23,6 +23,9 @@
 //! | `memory` 5 | 148 | 150 | 154 | 162 | 178 | 210 | 274 |
 //! | `memory` 1 | 135 | 137 | 141 | 149 | 165 | 197 | 261 |
 //!
+//! Of the stack, zlib-rs takes 5.3 KB to make an inflater, and as much to compress (32-bit Arm,
+//! optimised for size).
+//!
 //! Without context takeover, those of a [`Pool`](crate::Pool), lent to one connection after the
 //! other, save the 6 µs and 0.5 µs in which these two are made, a third of what a message of 1 KiB
 //! takes to be compressed.
